@@ -1,0 +1,1 @@
+//! Sample models of Dunlin and the pipelines that train them.

@@ -1,0 +1,2 @@
+//! Executes Dunlin model blobs without allocating and without panicking.
+#![no_std]

@@ -1,0 +1,1 @@
+//! Suites and subjects of the Dunlin tests.
