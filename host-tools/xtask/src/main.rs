@@ -1,0 +1,3 @@
+//! The chores of the project: test, cross, size, bench and fuzz.
+
+fn main() {}
