@@ -1,1 +1,11 @@
-//! Turns a trained model into a Dunlin blob.
+//! Model in, blob out.
+//!
+//! Data goes one way: [`import`] reads a model file into the [`graph::Graph`], the passes rewrite it, and later stages
+//! calibrate, quantize, plan and pack it.
+
+pub mod error;
+pub mod graph;
+pub mod import;
+
+pub use error::{GraphError, ImportError, UnsupportedNode};
+pub use graph::Graph;
