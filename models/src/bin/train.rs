@@ -1,0 +1,2 @@
+//! Trains a sample model.
+fn main() {}
