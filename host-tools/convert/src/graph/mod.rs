@@ -8,10 +8,10 @@ mod operator;
 mod tensor;
 mod validate;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub use operator::{Activation, BinaryFunction, Operator, Padding, UnaryFunction};
-pub use tensor::{Constant, DataType, Quantization, Tensor, TensorId};
+pub use tensor::{Constant, DataType, FileLayout, Quantization, Tensor, TensorId};
 pub use validate::broadcast;
 
 /// One operator applied to tensors.
@@ -40,6 +40,8 @@ pub struct Graph {
     pub inputs: Vec<TensorId>,
     /// The tensors that the caller wants.
     pub outputs: Vec<TensorId>,
+    /// The inputs and outputs whose axes are in another order here than in the model file.
+    pub file_layouts: BTreeMap<TensorId, FileLayout>,
 }
 
 impl Graph {
@@ -179,5 +181,8 @@ impl Graph {
         for id in self.inputs.iter_mut().chain(&mut self.outputs) {
             *id = renumbered[id];
         }
+        let layouts = std::mem::take(&mut self.file_layouts);
+        self.file_layouts =
+            layouts.into_iter().filter_map(|(id, layout)| Some((*renumbered.get(&id)?, layout))).collect();
     }
 }

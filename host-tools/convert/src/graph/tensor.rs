@@ -62,6 +62,16 @@ pub struct Quantization {
     pub axis: Option<usize>,
 }
 
+/// How a graph input or output is laid out in the model file, where that differs from the graph: an NCHW model's image
+/// is NHWC here. The file's tensor of `shape`, transposed by `permutation`, has the graph tensor's elements in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileLayout {
+    /// The shape in the model file, batch included.
+    pub shape: Vec<usize>,
+    /// Axis `i` of the transposed tensor is axis `permutation[i]` of the file's.
+    pub permutation: Vec<usize>,
+}
+
 /// A value in the graph: an input, a constant or the result of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
