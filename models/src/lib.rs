@@ -1,1 +1,4 @@
 //! Sample models of Dunlin and the pipelines that train them.
+
+pub mod data;
+pub mod random;
