@@ -1,0 +1,104 @@
+//! From a step to its kernel.
+
+use crate::error::Defect;
+use crate::family::Family;
+use crate::format::Operator;
+use crate::kernels::{self, Memory};
+use crate::program::Operation;
+
+/// Checks everything that the operator's kernels rely on: operands, attributes, shapes, weights, placement.
+pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
+    match operator(operation)? {
+        Operator::Conv2d => kernels::conv2d::verify(operation),
+        Operator::DepthwiseConv2d => kernels::depthwise_conv2d::verify(operation),
+        Operator::FullyConnected => kernels::fully_connected::verify(operation),
+        Operator::Add | Operator::Sub => kernels::addition::verify(operation),
+        Operator::Mul => kernels::multiplication::verify(operation),
+        Operator::AveragePool2d => kernels::average_pool2d::verify(operation),
+        Operator::MaxPool2d => kernels::max_pool2d::verify(operation),
+        Operator::Concat => kernels::concat::verify(operation),
+        Operator::Pad => kernels::pad::verify(operation),
+        Operator::Softmax => kernels::softmax::verify(operation),
+        Operator::Lookup => kernels::lookup::verify(operation),
+        Operator::Unary => kernels::unary::verify(operation),
+        Operator::Mean | Operator::Sum => kernels::reduction::verify(operation),
+        Operator::ResizeNearest => kernels::resize_nearest::verify(operation),
+        Operator::Slice => kernels::slice::verify(operation),
+        Operator::Transpose => kernels::transpose::verify(operation),
+        Operator::Quantize => kernels::quantize::verify(operation),
+        Operator::Dequantize => kernels::dequantize::verify(operation),
+        Operator::Copy => kernels::copy::verify(operation),
+    }
+}
+
+/// Runs a verified step.
+pub(crate) fn execute(
+    operation: &Operation<'_>,
+    memory: &mut Memory<'_>,
+    family: Family,
+) -> Result<(), Defect> {
+    match operator(operation)? {
+        Operator::Conv2d => kernels::conv2d::execute(operation, memory, family),
+        Operator::DepthwiseConv2d => kernels::depthwise_conv2d::execute(operation, memory, family),
+        Operator::FullyConnected => kernels::fully_connected::execute(operation, memory, family),
+        Operator::Add => kernels::addition::execute(operation, memory, false),
+        Operator::Sub => kernels::addition::execute(operation, memory, true),
+        Operator::Mul => kernels::multiplication::execute(operation, memory),
+        Operator::AveragePool2d => kernels::average_pool2d::execute(operation, memory),
+        Operator::MaxPool2d => kernels::max_pool2d::execute(operation, memory),
+        Operator::Concat => kernels::concat::execute(operation, memory),
+        Operator::Pad => kernels::pad::execute(operation, memory),
+        Operator::Softmax => kernels::softmax::execute(operation, memory),
+        Operator::Lookup => kernels::lookup::execute(operation, memory),
+        Operator::Unary => kernels::unary::execute(operation, memory),
+        Operator::Mean => kernels::reduction::execute(operation, memory, true),
+        Operator::Sum => kernels::reduction::execute(operation, memory, false),
+        Operator::ResizeNearest => kernels::resize_nearest::execute(operation, memory),
+        Operator::Slice => kernels::slice::execute(operation, memory),
+        Operator::Transpose => kernels::transpose::execute(operation, memory),
+        Operator::Quantize => kernels::quantize::execute(operation, memory),
+        Operator::Dequantize => kernels::dequantize::execute(operation, memory),
+        Operator::Copy => kernels::copy::execute(operation, memory),
+    }
+}
+
+/// Bytes of scratch that a step needs with the kernels of `family`, a multiple of 16. The converter states the largest of them
+/// in the program header.
+///
+/// # Errors
+/// What [`Model::open`](crate::Model::open) would say of the step.
+pub fn scratch_bytes(operation: &Operation<'_>, family: Family) -> Result<u32, Defect> {
+    let bytes = match operator(operation)? {
+        Operator::Conv2d => kernels::conv2d::scratch_bytes(operation, family)?,
+        Operator::DepthwiseConv2d => kernels::depthwise_conv2d::scratch_bytes(operation, family)?,
+        Operator::FullyConnected => kernels::fully_connected::scratch_bytes(operation, family)?,
+        _ => 0,
+    };
+    bytes.checked_next_multiple_of(16).ok_or(Defect::Shapes)
+}
+
+/// The families that a build for this target can run.
+const BUILT: &[Family] = if cfg!(target_arch = "x86_64") {
+    &[Family::Portable, Family::Avx2, Family::Vnni]
+} else if cfg!(target_arch = "aarch64") {
+    &[Family::Portable, Family::Neon, Family::NeonDot]
+} else if cfg!(dunlin_dsp) {
+    &[Family::Portable, Family::Dsp]
+} else {
+    &[Family::Portable]
+};
+
+/// Checks that the scratch which the program header states is enough for a step.
+pub(crate) fn require_stated_scratch(operation: &Operation<'_>) -> Result<(), Defect> {
+    for &family in BUILT {
+        let stated = operation.program().header().scratch_bytes.get(family as usize).copied().unwrap_or(0);
+        if scratch_bytes(operation, family)? > stated {
+            return Err(Defect::Scratch);
+        }
+    }
+    Ok(())
+}
+
+fn operator(operation: &Operation<'_>) -> Result<Operator, Defect> {
+    operation.operator().ok_or(Defect::UnknownOperator(operation.number()))
+}

@@ -1,0 +1,44 @@
+//! max_pool2d: the largest element of a window.
+
+use super::{Memory, pool};
+use crate::error::Defect;
+use crate::format::DataType;
+use crate::format::attributes::Pool;
+use crate::program::Operation;
+
+pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
+    pool::verify(operation)?;
+    let (input, output) = (operation.input(0)?, operation.output());
+    match operation.data_type()? {
+        DataType::Int8 if input.zero_point != output.zero_point => Err(Defect::Requantization),
+        DataType::Int8 | DataType::Float32 => Ok(()),
+        DataType::Int32 => Err(Defect::DataTypes),
+    }
+}
+
+pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result<(), Defect> {
+    let attributes: &Pool = operation.attributes()?;
+    let (input, output) = (operation.input(0)?, operation.output());
+    let channels = output.dims[3] as usize;
+    if operation.data_type()? != DataType::Int8 {
+        let memory = memory.separate::<f32>(input, output)?;
+        let (low, high) = attributes.clamp.as_float32();
+        return pool::for_each_window(operation, |window| {
+            let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
+            for (channel, output) in pixel.iter_mut().take(channels).enumerate() {
+                let values =
+                    window.elements(channel).map(|index| memory.input.get(index).copied().unwrap_or(0.0));
+                *output = values.fold(f32::NEG_INFINITY, f32::max).max(low).min(high);
+            }
+        });
+    }
+    let memory = memory.separate::<i8>(input, output)?;
+    let (low, high) = attributes.clamp.as_int8();
+    pool::for_each_window(operation, |window| {
+        let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
+        for (channel, output) in pixel.iter_mut().take(channels).enumerate() {
+            let values = window.elements(channel).map(|index| memory.input.get(index).copied().unwrap_or(0));
+            *output = i32::from(values.fold(i8::MIN, i8::max)).clamp(low, high) as i8;
+        }
+    })
+}

@@ -1,0 +1,107 @@
+//! What average_pool2d and max_pool2d share: geometry and the walk over windows.
+
+use super::window::Window;
+use crate::error::Defect;
+use crate::format::attributes::Pool;
+use crate::program::Operation;
+
+/// Largest number of elements of a window: sums of int8 stay far inside of 32 bits.
+const LARGEST_WINDOW: u32 = 1 << 22;
+
+fn windows(attributes: &Pool) -> [Window; 2] {
+    [
+        Window {
+            kernel: attributes.kernel_h,
+            stride: attributes.stride_h,
+            dilation: 1,
+            padding: attributes.padding_top,
+        },
+        Window {
+            kernel: attributes.kernel_w,
+            stride: attributes.stride_w,
+            dilation: 1,
+            padding: attributes.padding_left,
+        },
+    ]
+}
+
+pub(super) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
+    let attributes: &Pool = operation.attributes()?;
+    operation.require(1, operation.data_type()?)?;
+    operation.require_placement(false)?;
+    operation.require_variable(0)?;
+    let ([n, h, w, c], [out_n, out_h, out_w, out_c]) = (operation.input(0)?.dims, operation.output().dims);
+    let [rows, columns] = windows(attributes);
+    let fits = n == out_n
+        && c == out_c
+        && rows.fits(h, out_h)
+        && columns.fits(w, out_w)
+        && attributes.kernel_h.saturating_mul(attributes.kernel_w) <= LARGEST_WINDOW
+        && attributes.count_padding <= 1;
+    if fits { Ok(()) } else { Err(Defect::Shapes) }
+}
+
+/// One window and the output that it belongs to.
+pub(super) struct Position {
+    /// Index of the image in the batch times its number of rows.
+    first_row: usize,
+    width: usize,
+    channels: usize,
+    rows: core::ops::Range<usize>,
+    columns: core::ops::Range<usize>,
+    /// Elements of the window inside of the input.
+    pub inside: u32,
+    /// Index of the first channel of the output pixel.
+    pub output: usize,
+}
+
+impl Position {
+    /// Indices in the input of the elements that the window sees in `channel`.
+    pub fn elements(&self, channel: usize) -> impl Iterator<Item = usize> + '_ {
+        self.rows.clone().flat_map(move |y| {
+            let row = self.first_row.wrapping_add(y).wrapping_mul(self.width);
+            self.columns
+                .clone()
+                .map(move |x| row.wrapping_add(x).wrapping_mul(self.channels).wrapping_add(channel))
+        })
+    }
+}
+
+/// Part of the input that a window sees.
+fn inside(window: Window, output: u32, inputs: u32) -> core::ops::Range<usize> {
+    let origin = window.origin(output);
+    let end = origin.wrapping_add(window.kernel as i32).min(inputs as i32);
+    let start = origin.clamp(0, end.max(0));
+    start as usize..end.max(0) as usize
+}
+
+/// Calls `visit` for every output pixel.
+pub(super) fn for_each_window(
+    operation: &Operation<'_>,
+    mut visit: impl FnMut(&Position),
+) -> Result<(), Defect> {
+    let attributes: &Pool = operation.attributes()?;
+    let [rows, columns] = windows(attributes);
+    let [_, h, w, c] = operation.input(0)?.dims;
+    let [batch, out_h, out_w, _] = operation.output().dims;
+    let mut output = 0usize;
+    for n in 0..batch {
+        for y in 0..out_h {
+            for x in 0..out_w {
+                let (rows, columns) = (inside(rows, y, h), inside(columns, x, w));
+                let seen = (rows.len() as u32).wrapping_mul(columns.len() as u32);
+                visit(&Position {
+                    first_row: (n as usize).wrapping_mul(h as usize),
+                    width: w as usize,
+                    channels: c as usize,
+                    rows,
+                    columns,
+                    inside: seen,
+                    output,
+                });
+                output = output.wrapping_add(c as usize);
+            }
+        }
+    }
+    Ok(())
+}

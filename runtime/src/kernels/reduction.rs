@@ -1,0 +1,105 @@
+//! mean and sum over dimensions.
+
+use super::Memory;
+use super::strided::strides;
+use crate::error::Defect;
+use crate::fixed_point::{is_requantization, scale_rounding_twice};
+use crate::format::DataType;
+use crate::format::attributes::Reduction;
+use crate::program::Operation;
+
+/// Largest number of elements of one sum: sums of int8 stay inside of 32 bits.
+const MOST_ELEMENTS: u32 = 1 << 22;
+
+/// Dimensions of the input with 1 where `keep` says no.
+fn select(dims: [u32; 4], axes: u32, reduced: bool) -> [u32; 4] {
+    let mut selected = dims;
+    for (index, dim) in selected.iter_mut().enumerate() {
+        if (axes >> index & 1 == 1) != reduced {
+            *dim = 1;
+        }
+    }
+    selected
+}
+
+fn elements(dims: [u32; 4]) -> Option<u32> {
+    dims.iter().try_fold(1u32, |product, &dim| product.checked_mul(dim))
+}
+
+pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
+    let attributes: &Reduction = operation.attributes()?;
+    let data_type = operation.data_type()?;
+    operation.require(1, data_type)?;
+    operation.require_placement(false)?;
+    let dims = operation.input(0)?.dims;
+    let outputs = elements(select(dims, attributes.axes, false)).ok_or(Defect::Shapes)?;
+    let summed = elements(select(dims, attributes.axes, true)).ok_or(Defect::Shapes)?;
+    if operation.output().elements() != Some(outputs as usize)
+        || summed > MOST_ELEMENTS
+        || attributes.axes >= 16
+    {
+        return Err(Defect::Shapes);
+    }
+    match data_type {
+        DataType::Int8 if !is_requantization(attributes.multiplier, attributes.shift) => {
+            Err(Defect::Requantization)
+        }
+        DataType::Int8 | DataType::Float32 => Ok(()),
+        DataType::Int32 => Err(Defect::DataTypes),
+    }
+}
+
+/// Calls `visit` with the indices of a box of `dims` in a tensor where elements lie `strides` apart.
+fn for_each_index(dims: [u32; 4], strides: [usize; 4], mut visit: impl FnMut(usize)) {
+    let [n, h, w, c] = dims.map(|dim| dim as usize);
+    for n in 0..n {
+        for y in 0..h {
+            for x in 0..w {
+                for channel in 0..c {
+                    let index = n.wrapping_mul(strides[0]).wrapping_add(y.wrapping_mul(strides[1]));
+                    let index = index.wrapping_add(x.wrapping_mul(strides[2]));
+                    visit(index.wrapping_add(channel.wrapping_mul(strides[3])));
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>, mean: bool) -> Result<(), Defect> {
+    let attributes: &Reduction = operation.attributes()?;
+    let (input, output) = (operation.input(0)?, operation.output());
+    let strides = strides(input.dims);
+    let kept = select(input.dims, attributes.axes, false);
+    let reduced = select(input.dims, attributes.axes, true);
+    let count = elements(reduced).ok_or(Defect::Shapes)?;
+    if operation.data_type()? == DataType::Int8 {
+        let memory = memory.separate::<i8>(input, output)?;
+        let offset = (count as i32).wrapping_mul(input.zero_point);
+        let mut outputs = memory.output.iter_mut();
+        for_each_index(kept, strides, |base| {
+            let mut sum = 0i32;
+            for_each_index(reduced, strides, |index| {
+                let value = memory.input.get(base.wrapping_add(index)).copied().unwrap_or(0);
+                sum = sum.wrapping_add(i32::from(value));
+            });
+            let scaled =
+                scale_rounding_twice(sum.wrapping_sub(offset), attributes.multiplier, attributes.shift);
+            if let Some(output) = outputs.next() {
+                *output = scaled.wrapping_add(operation.output().zero_point).clamp(-128, 127) as i8;
+            }
+        });
+        return Ok(());
+    }
+    let memory = memory.separate::<f32>(input, output)?;
+    let mut outputs = memory.output.iter_mut();
+    for_each_index(kept, strides, |base| {
+        let mut sum = 0f32;
+        for_each_index(reduced, strides, |index| {
+            sum += memory.input.get(base.wrapping_add(index)).copied().unwrap_or(0.0);
+        });
+        if let Some(output) = outputs.next() {
+            *output = if mean { sum / count as f32 } else { sum };
+        }
+    });
+    Ok(())
+}

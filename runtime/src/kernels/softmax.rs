@@ -1,0 +1,139 @@
+//! softmax over the last dimension.
+
+use core::cell::Cell;
+use core::ops::Range;
+
+use super::Memory;
+use super::memory::{Element, Operand};
+use crate::error::Defect;
+use crate::fixed_point::{
+    doubling_high_multiply, is_requantization, rounding_shift_right, scale_rounding_twice,
+};
+use crate::format::DataType;
+use crate::format::attributes::Softmax;
+use crate::program::Operation;
+
+/// Integer bits of the sum of exponentials.
+const SUM_INTEGER_BITS: u32 = 12;
+/// Longest row: its exponentials, each at most 1, sum up inside of [`SUM_INTEGER_BITS`].
+const LONGEST_ROW: u32 = (1 << SUM_INTEGER_BITS) - 1;
+
+pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
+    let attributes: &Softmax = operation.attributes()?;
+    let data_type = operation.data_type()?;
+    operation.require(1, data_type)?;
+    operation.require_placement(true)?;
+    let (input, output) = (operation.input(0)?, operation.output());
+    if input.dims != output.dims || input.dims[3] > LONGEST_ROW {
+        return Err(Defect::Shapes);
+    }
+    match data_type {
+        DataType::Int8 => {
+            let valid = is_requantization(attributes.multiplier, attributes.shift)
+                && attributes.shift >= 0
+                && attributes.lowest_difference <= 0;
+            if valid { Ok(()) } else { Err(Defect::Requantization) }
+        }
+        DataType::Float32 => Ok(()),
+        DataType::Int32 => Err(Defect::DataTypes),
+    }
+}
+
+pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result<(), Defect> {
+    let attributes: &Softmax = operation.attributes()?;
+    let output = operation.output();
+    let row = output.dims[3] as usize;
+    let elements = output.elements().ok_or(Defect::Shapes)?;
+    let cells = memory.cells();
+    let (source, target) = (cells.input(operation.input(0)?)?, cells.output(output)?);
+    for start in (0..elements).step_by(row.max(1)) {
+        let indices = start..start.wrapping_add(row);
+        if operation.data_type()? == DataType::Int8 {
+            row_int8(attributes, source, target, indices);
+        } else {
+            row_float32(source, target, indices);
+        }
+    }
+    Ok(())
+}
+
+fn row_int8(attributes: &Softmax, source: Operand<'_>, target: &[Cell<u8>], indices: Range<usize>) {
+    let largest = indices.clone().map(|index| i8::read(source, index)).fold(i8::MIN, i8::max);
+    let exponential = |index| {
+        let difference = i32::from(i8::read(source, index)).wrapping_sub(largest.into());
+        let scaled = scale_rounding_twice(difference, attributes.multiplier, attributes.shift);
+        (difference >= attributes.lowest_difference).then(|| exponential_of_negative(scaled))
+    };
+    let sum = indices
+        .clone()
+        .filter_map(exponential)
+        .fold(0i32, |sum, value| sum.wrapping_add(rounding_shift_right(value, SUM_INTEGER_BITS)));
+    let headroom = (sum as u32).leading_zeros();
+    let fraction = ((sum as u32).wrapping_shl(headroom)).wrapping_sub(1 << 31) as i32;
+    let scale = reciprocal_of_one_plus(fraction);
+    let shift = (SUM_INTEGER_BITS + 23).wrapping_sub(headroom);
+    for index in indices {
+        let output = exponential(index).map_or(-128, |value| {
+            rounding_shift_right(doubling_high_multiply(scale, value), shift)
+                .wrapping_sub(128)
+                .clamp(-128, 127)
+        });
+        i8::write(target, index, output as i8);
+    }
+}
+
+/// e^a in Q0.31 for `a` ≤ 0 in Q5.26.
+fn exponential_of_negative(a: i32) -> i32 {
+    const QUARTER: i32 = 1 << 24;
+    // e^−2^i for i = −2 to 4, in Q0.31.
+    const FACTORS: [i32; 7] = [1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242];
+    if a == 0 {
+        return i32::MAX;
+    }
+    let fraction = (a & (QUARTER - 1)) - QUARTER;
+    let remainder = fraction.wrapping_sub(a);
+    let result = exponential_of_quarter(fraction.wrapping_shl(5));
+    FACTORS.iter().zip(24..).fold(result, |result, (&factor, bit)| {
+        if remainder & (1i32 << bit) == 0 { result } else { doubling_high_multiply(result, factor) }
+    })
+}
+
+/// e^a in Q0.31 for `a` in [−1/4, 0), in Q0.31: the Taylor polynomial of degree 4 around −1/8.
+fn exponential_of_quarter(a: i32) -> i32 {
+    const EXP_MINUS_EIGHTH: i32 = 1895147668;
+    const THIRD: i32 = 715827883;
+    let x = a.wrapping_add(1 << 28);
+    let x2 = doubling_high_multiply(x, x);
+    let x3 = doubling_high_multiply(x2, x);
+    let x4 = doubling_high_multiply(x2, x2);
+    let high = doubling_high_multiply(rounding_shift_right(x4, 2).wrapping_add(x3), THIRD).wrapping_add(x2);
+    let sum = x.wrapping_add(rounding_shift_right(high, 1));
+    EXP_MINUS_EIGHTH.wrapping_add(doubling_high_multiply(EXP_MINUS_EIGHTH, sum))
+}
+
+/// 1 / (1 + a) in Q0.31 for `a` in [0, 1) in Q0.31: three steps of Newton and Raphson.
+fn reciprocal_of_one_plus(a: i32) -> i32 {
+    // 48/17 and −32/17 in Q2.29.
+    const START: i32 = 1515870810;
+    const SLOPE: i32 = -1010580540;
+    let half = ((i64::from(a) + i64::from(i32::MAX) + 1) / 2) as i32;
+    let mut x = START.wrapping_add(doubling_high_multiply(half, SLOPE));
+    for _ in 0..3 {
+        let error = (1i32 << 29).wrapping_sub(doubling_high_multiply(half, x));
+        x = x.wrapping_add(doubling_high_multiply(x, error).saturating_mul(4));
+    }
+    x.saturating_mul(2)
+}
+
+fn row_float32(source: Operand<'_>, target: &[Cell<u8>], indices: Range<usize>) {
+    let largest = indices.clone().map(|index| f32::read(source, index)).fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for index in indices.clone() {
+        let value = libm::expf(f32::read(source, index) - largest);
+        sum += value;
+        f32::write(target, index, value);
+    }
+    for index in indices {
+        f32::write(target, index, f32::read(Operand::Variable(target), index) / sum);
+    }
+}

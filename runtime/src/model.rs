@@ -1,0 +1,145 @@
+//! Opening a blob.
+
+use crate::blob::BLOB_ALIGNMENT;
+use crate::engine;
+use crate::error::{Defect, Error};
+use crate::family::Family;
+use crate::format::{FORMAT_VERSION, HEADER_BYTES, Header, MAGIC, MAX_SECTIONS, section};
+use crate::program::Program;
+
+/// A verified blob, used in place.
+#[derive(Debug, Clone, Copy)]
+pub struct Model<'a> {
+    bytes: &'a [u8],
+    header: &'a Header,
+    program: Program<'a>,
+}
+
+impl<'a> Model<'a> {
+    /// Verifies the whole structure of a blob, so that running it cannot leave the blob or the arena.
+    ///
+    /// `bytes` may be longer than the blob: a flash slot, for example. The digest is not computed here; who installs or
+    /// converts a model also calls [`Model::check_digest`].
+    ///
+    /// # Errors
+    /// What is wrong with the blob, see [`Error`].
+    pub fn open(bytes: &'a [u8]) -> Result<Model<'a>, Error> {
+        let (header, bytes) = open_header(bytes)?;
+        let body = |kind| section_bytes(bytes, header, kind).ok_or(Error::MalformedSection(kind));
+        let program = Program::parse(body(section::PROGRAM)?, body(section::WEIGHTS)?)?;
+        for (step, index) in (0u16..).zip(0..program.steps().len()) {
+            let verdict = program.operation(index).ok_or(Defect::Operands).and_then(|operation| {
+                engine::verify(&operation)?;
+                engine::require_stated_scratch(&operation)
+            });
+            if let Err(defect) = verdict {
+                return Err(Error::MalformedStep { step, defect });
+            }
+        }
+        Ok(Model { bytes, header, program })
+    }
+
+    /// The bytes of the blob, without what follows it.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The header.
+    pub fn header(&self) -> &'a Header {
+        self.header
+    }
+
+    /// Tensors and steps.
+    pub fn program(&self) -> Program<'a> {
+        self.program
+    }
+
+    /// The bytes of a section, if the blob has it.
+    pub fn section(&self, kind: u32) -> Option<&'a [u8]> {
+        section_bytes(self.bytes, self.header, kind)
+    }
+
+    /// Bytes of arena that a session with `family` needs: activations and scratch.
+    pub fn arena_bytes(&self, family: Family) -> usize {
+        let header = self.program.header();
+        let scratch = header.scratch_bytes.get(family as usize).copied().unwrap_or(0);
+        (header.activation_bytes as usize).saturating_add(scratch as usize)
+    }
+
+    /// The manifest, if the blob has one that this version reads.
+    #[cfg(feature = "manifest")]
+    pub fn manifest(&self) -> Option<crate::format::Manifest<'a>> {
+        crate::format::Manifest::parse(self.section(section::MANIFEST)?)
+    }
+
+    /// Computes the digest of the content: SHA-256 over everything but digest and signature.
+    #[cfg(feature = "digest")]
+    pub fn digest(&self) -> [u8; 32] {
+        use sha2::Digest;
+        let mut hasher = sha2::Sha256::new();
+        hasher.update(self.bytes.get(..Header::DIGEST_OFFSET).unwrap_or_default());
+        hasher.update(self.bytes.get(HEADER_BYTES..).unwrap_or_default());
+        hasher.finalize().into()
+    }
+
+    /// Compares the digest of the content with the one in the header.
+    ///
+    /// # Errors
+    /// [`Error::DigestMismatch`] if the content was changed or damaged.
+    #[cfg(feature = "digest")]
+    pub fn check_digest(&self) -> Result<(), Error> {
+        if self.digest() == self.header.digest { Ok(()) } else { Err(Error::DigestMismatch) }
+    }
+}
+
+/// Checks header and section table; returns the header and the bytes that it claims.
+fn open_header(bytes: &[u8]) -> Result<(&Header, &[u8]), Error> {
+    if !bytes.as_ptr().addr().is_multiple_of(BLOB_ALIGNMENT) {
+        return Err(Error::MisalignedBlob);
+    }
+    let truncated = |expected| Error::Truncated { found: bytes.len(), expected };
+    let head = bytes.get(..HEADER_BYTES).ok_or(truncated(HEADER_BYTES))?;
+    let header: &Header = bytemuck::try_from_bytes(head).map_err(|_| Error::MisalignedBlob)?;
+    if header.magic != MAGIC {
+        return Err(Error::NotABlob);
+    }
+    if header.version != FORMAT_VERSION {
+        return Err(Error::UnsupportedVersion(header.version));
+    }
+    let total = header.total_bytes as usize;
+    if usize::from(header.header_bytes) != HEADER_BYTES
+        || !total.is_multiple_of(BLOB_ALIGNMENT)
+        || total < HEADER_BYTES
+        || header.section_count as usize > MAX_SECTIONS
+    {
+        return Err(Error::MalformedHeader);
+    }
+    let claimed = bytes.get(..total).ok_or(truncated(total))?;
+    let (used, unused) =
+        header.sections.split_at_checked(header.section_count as usize).ok_or(Error::MalformedHeader)?;
+    let mut end = HEADER_BYTES;
+    for entry in used {
+        let start = entry.offset as usize;
+        if start != end.next_multiple_of(BLOB_ALIGNMENT)
+            || (entry.kind == section::WEIGHTS) != (start == HEADER_BYTES)
+        {
+            return Err(Error::MalformedHeader);
+        }
+        end = start
+            .checked_add(entry.length as usize)
+            .filter(|&end| end <= total)
+            .ok_or(Error::MalformedHeader)?;
+    }
+    if end.next_multiple_of(BLOB_ALIGNMENT) != total
+        || unused.iter().any(|entry| *entry != Default::default())
+    {
+        return Err(Error::MalformedHeader);
+    }
+    Ok((header, claimed))
+}
+
+fn section_bytes<'a>(bytes: &'a [u8], header: &Header, kind: u32) -> Option<&'a [u8]> {
+    let entry = header.section(kind)?;
+    let start = entry.offset as usize;
+    bytes.get(start..start.checked_add(entry.length as usize)?)
+}

@@ -1,0 +1,183 @@
+//! Running a model.
+
+use bytemuck::Pod;
+
+use crate::blob::BLOB_ALIGNMENT;
+use crate::engine;
+use crate::error::{Defect, Error};
+use crate::family::Family;
+use crate::format::{DataType, TensorRecord};
+use crate::kernels::Memory;
+use crate::model::Model;
+use crate::observer::{NoObserver, Observer, StepReport};
+
+/// A model and the arena that it runs in.
+///
+/// Inputs may share memory with later tensors: fill them anew before each run.
+#[derive(Debug)]
+pub struct Session<'m> {
+    model: Model<'m>,
+    arena: &'m mut [u8],
+    family: Family,
+    next_step: usize,
+}
+
+impl<'m> Session<'m> {
+    /// Prepares to run `model` in `arena` with the fastest kernels that this processor has.
+    ///
+    /// # Errors
+    /// [`Error::MisalignedArena`], or [`Error::ArenaTooSmall`] with what is needed. See [`Model::arena_bytes`].
+    pub fn new(model: &Model<'m>, arena: &'m mut [u8]) -> Result<Session<'m>, Error> {
+        Session::with_family(model, arena, Family::best())
+    }
+
+    /// Prepares to run `model` with the kernels of one family.
+    ///
+    /// # Errors
+    /// As [`Session::new`], and [`Error::UnavailableFamily`].
+    pub fn with_family(model: &Model<'m>, arena: &'m mut [u8], family: Family) -> Result<Session<'m>, Error> {
+        if !family.is_available() {
+            return Err(Error::UnavailableFamily(family));
+        }
+        if !arena.as_ptr().addr().is_multiple_of(BLOB_ALIGNMENT) {
+            return Err(Error::MisalignedArena);
+        }
+        let (found, needed) = (arena.len(), model.arena_bytes(family));
+        let arena = arena.get_mut(..needed).ok_or(Error::ArenaTooSmall { found, needed })?;
+        Ok(Session { model: *model, arena, family, next_step: 0 })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model<'m> {
+        &self.model
+    }
+
+    /// The kernels that run.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// int8 input `index`, to be filled, in the order n, h, w, c.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTensor`], or [`Error::WrongDataType`] if the input is float32.
+    pub fn input(&mut self, index: usize) -> Result<&mut [i8], Error> {
+        let tensor = self.model.program().input(index).ok_or(Error::NoSuchTensor(index))?;
+        typed_mut(self.arena, tensor, DataType::Int8)
+    }
+
+    /// float32 input `index`, to be filled, in the order n, h, w, c.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTensor`], or [`Error::WrongDataType`] if the input is int8.
+    pub fn input_f32(&mut self, index: usize) -> Result<&mut [f32], Error> {
+        let tensor = self.model.program().input(index).ok_or(Error::NoSuchTensor(index))?;
+        typed_mut(self.arena, tensor, DataType::Float32)
+    }
+
+    /// The bytes of input `index`, whatever its type.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTensor`].
+    pub fn input_bytes(&mut self, index: usize) -> Result<&mut [u8], Error> {
+        let tensor = self.model.program().input(index).ok_or(Error::NoSuchTensor(index))?;
+        bytes_mut(self.arena, tensor).ok_or(Error::NoSuchTensor(index))
+    }
+
+    /// int8 output `index` of the last run.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTensor`], or [`Error::WrongDataType`] if the output is float32.
+    pub fn output(&self, index: usize) -> Result<&[i8], Error> {
+        let tensor = self.model.program().output(index).ok_or(Error::NoSuchTensor(index))?;
+        typed(self.arena, tensor, DataType::Int8)
+    }
+
+    /// float32 output `index` of the last run.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTensor`], or [`Error::WrongDataType`] if the output is int8.
+    pub fn output_f32(&self, index: usize) -> Result<&[f32], Error> {
+        let tensor = self.model.program().output(index).ok_or(Error::NoSuchTensor(index))?;
+        typed(self.arena, tensor, DataType::Float32)
+    }
+
+    /// The bytes of output `index` of the last run, whatever its type.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTensor`].
+    pub fn output_bytes(&self, index: usize) -> Result<&[u8], Error> {
+        let tensor = self.model.program().output(index).ok_or(Error::NoSuchTensor(index))?;
+        bytes(self.arena, tensor).ok_or(Error::NoSuchTensor(index))
+    }
+
+    /// Runs the model from its first step to its last one.
+    ///
+    /// # Errors
+    /// None after [`Model::open`] has succeeded; [`Error::MalformedStep`] exists so that nothing has to panic.
+    pub fn run(&mut self) -> Result<(), Error> {
+        self.run_with(&mut NoObserver)
+    }
+
+    /// Runs the model and tells `observer` about every step.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn run_with(&mut self, observer: &mut impl Observer) -> Result<(), Error> {
+        self.next_step = 0;
+        while self.step_with(observer)? {}
+        Ok(())
+    }
+
+    /// Runs one step, for cooperative schedulers. Returns whether steps are left; after the last one it starts anew.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn step(&mut self) -> Result<bool, Error> {
+        self.step_with(&mut NoObserver)
+    }
+
+    fn step_with(&mut self, observer: &mut impl Observer) -> Result<bool, Error> {
+        let program = self.model.program();
+        let index = self.next_step;
+        let defect = |defect| Error::MalformedStep { step: index as u16, defect };
+        let Some(operation) = program.operation(index) else { return Ok(false) };
+        let operator = operation.operator().ok_or(defect(Defect::Operands))?;
+        let output = operation.output();
+        observer.begin(&StepReport { index, operator, output, bytes: &[] });
+        let activation_bytes = program.header().activation_bytes as usize;
+        let (activations, scratch) =
+            self.arena.split_at_mut_checked(activation_bytes).ok_or(defect(Defect::Placement))?;
+        let mut memory = Memory::new(activations, scratch, program.weights());
+        engine::execute(&operation, &mut memory, self.family).map_err(defect)?;
+        let bytes = bytes(self.arena, output).unwrap_or_default();
+        observer.end(&StepReport { index, operator, output, bytes });
+        let left = index + 1 < program.steps().len();
+        self.next_step = if left { index + 1 } else { 0 };
+        Ok(left)
+    }
+}
+
+fn bytes<'a>(arena: &'a [u8], tensor: &TensorRecord) -> Option<&'a [u8]> {
+    let start = tensor.offset as usize;
+    arena.get(start..start.checked_add(tensor.bytes()?)?)
+}
+
+fn bytes_mut<'a>(arena: &'a mut [u8], tensor: &TensorRecord) -> Option<&'a mut [u8]> {
+    let start = tensor.offset as usize;
+    arena.get_mut(start..start.checked_add(tensor.bytes()?)?)
+}
+
+fn typed<'a, T: Pod>(arena: &'a [u8], tensor: &TensorRecord, data_type: DataType) -> Result<&'a [T], Error> {
+    let bytes = bytes(arena, tensor).filter(|_| tensor.is(data_type)).ok_or(Error::WrongDataType)?;
+    bytemuck::try_cast_slice(bytes).map_err(|_| Error::WrongDataType)
+}
+
+fn typed_mut<'a, T: Pod>(
+    arena: &'a mut [u8],
+    tensor: &TensorRecord,
+    data_type: DataType,
+) -> Result<&'a mut [T], Error> {
+    let bytes = bytes_mut(arena, tensor).filter(|_| tensor.is(data_type)).ok_or(Error::WrongDataType)?;
+    bytemuck::try_cast_slice_mut(bytes).map_err(|_| Error::WrongDataType)
+}
