@@ -143,7 +143,7 @@ impl Graph {
             }
             Operator::Reshape => {
                 let output = self.tensor(node.output);
-                ensure(output.element_count() == x.iter().product(), || {
+                ensure(output.element_count() == x.iter().product::<usize>(), || {
                     format!("cannot reshape {x:?} to {:?}", output.shape)
                 })?;
                 return Ok(None);

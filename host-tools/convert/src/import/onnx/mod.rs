@@ -1,1 +1,175 @@
 //! Reads ONNX models.
+//!
+//! tract parses the file, infers shapes and computes what is constant; the nodes themselves are taken from the file
+//! one by one, so that names and attributes are those that the model's owner knows, and so that everything unsupported
+//! is found in one go.
+
+pub mod analysis;
+pub mod attributes;
+pub mod lowering;
+pub mod operators;
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
+use tract_onnx::prelude::Framework;
+
+use crate::error::{ImportError, UnsupportedNode};
+use crate::graph::Graph;
+use lowering::{Lowering, Refusal, node_name};
+
+/// Reads an ONNX model that holds its weights itself.
+///
+/// # Errors
+/// [`ImportError::Malformed`] for what is no ONNX model, [`ImportError::Unsupported`] with all nodes that cannot be
+/// converted.
+pub fn import(bytes: &[u8]) -> Result<Graph, ImportError> {
+    import_with_directory(bytes, None)
+}
+
+/// Reads an ONNX model whose weights may lie in other files of a directory.
+///
+/// # Errors
+/// As [`import`].
+pub fn import_with_directory(bytes: &[u8], directory: Option<&Path>) -> Result<Graph, ImportError> {
+    let malformed = |problem: String| ImportError::Malformed { location: "ONNX file".into(), problem };
+    let mut proto: ModelProto = tract_onnx::onnx()
+        .proto_model_for_read(&mut &*bytes)
+        .map_err(|error| malformed(format!("not an ONNX model: {error:#}")))?;
+    let opset = proto.opset_import.iter().find(|set| matches!(set.domain.as_str(), "" | "ai.onnx"));
+    let opset = opset.map_or(0, |set| set.version);
+    let graph = proto.graph.as_mut().ok_or_else(|| malformed("the file holds no graph".into()))?;
+    analysis::check_structure(graph)?;
+    keep_needed(graph);
+    let open = analysis::fix_batch(graph);
+    let refused: Vec<UnsupportedNode> = open
+        .into_iter()
+        .map(|(node, reason)| UnsupportedNode {
+            node,
+            operator: "graph input".into(),
+            reason,
+            advice: "export the model with fixed shapes; only the batch axis may be open".into(),
+        })
+        .collect();
+    if !refused.is_empty() {
+        let nodes = &proto.graph.as_ref().map(|graph| graph.node.as_slice()).unwrap_or_default();
+        return Err(ImportError::Unsupported([refused, surely_unsupported(nodes)].concat()));
+    }
+    let analysis = match analysis::analyse(&proto, directory) {
+        Ok(analysis) => analysis,
+        Err(error) => {
+            let nodes = &proto.graph.as_ref().map(|graph| graph.node.as_slice()).unwrap_or_default();
+            let refused = surely_unsupported(nodes);
+            return Err(if refused.is_empty() { error } else { ImportError::Unsupported(refused) });
+        }
+    };
+    let graph = proto.graph.as_ref().ok_or_else(|| malformed("the file holds no graph".into()))?;
+    let graph = lower_graph(graph, opset, analysis)?;
+    graph.validate()?;
+    Ok(graph)
+}
+
+fn lower_graph(proto: &GraphProto, opset: i64, analysis: analysis::Analysis) -> Result<Graph, ImportError> {
+    let mut lowering = Lowering::new(&proto.name, opset, analysis);
+    let mut refused = Vec::new();
+    let mut first_contradiction = None;
+    let mut note = |node: String, operator: &str, refusal: Refusal| match refusal {
+        Refusal::Unsupported { reason, advice } => {
+            refused.push(UnsupportedNode { node, operator: operator.into(), reason, advice });
+        }
+        Refusal::Malformed(problem) => {
+            let location = format!("{operator} (node `{node}`)");
+            first_contradiction.get_or_insert(ImportError::Malformed { location, problem });
+        }
+    };
+    let initializers: HashSet<&str> = proto.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    for input in proto.input.iter().filter(|input| !initializers.contains(input.name.as_str())) {
+        if let Err(refusal) = lowering.add_input(&input.name) {
+            note(input.name.clone(), "graph input", refusal);
+            lowering.give_up(&input.name);
+        }
+    }
+    for node in &proto.node {
+        let outputs = || node.output.iter().filter(|output| !output.is_empty());
+        if outputs().all(|output| lowering.constant(output).is_some()) {
+            continue;
+        }
+        let blind = node.input.iter().any(|input| lowering.is_unknown(input));
+        let outcome = match blind && operators::is_known(node) {
+            true => Err(None),
+            false => operators::lower(&mut lowering, node).map_err(Some),
+        };
+        if let Err(refusal) = outcome {
+            if let Some(refusal) = refusal {
+                note(node_name(node), &node.op_type, refusal);
+            }
+            for output in outputs() {
+                lowering.give_up(output);
+            }
+        }
+    }
+    if !refused.is_empty() {
+        return Err(ImportError::Unsupported(refused));
+    }
+    if let Some(contradiction) = first_contradiction {
+        return Err(contradiction);
+    }
+    for output in &proto.output {
+        let malformed = |problem| ImportError::Malformed { location: format!("`{}`", output.name), problem };
+        let id = lowering.tensor(&output.name).map_err(|refusal| match refusal {
+            Refusal::Malformed(problem) => malformed(problem),
+            Refusal::Unsupported { reason, .. } => malformed(reason),
+        })?;
+        lowering.graph.outputs.push(id);
+        let tensor = lowering.graph.tensor_mut(id);
+        if !tensor.is_constant() && !proto.input.iter().any(|input| input.name == tensor.name) {
+            tensor.name.clone_from(&output.name);
+        }
+    }
+    Ok(lowering.graph)
+}
+
+/// Removes the nodes that no output depends on: nobody needs them to be supported.
+fn keep_needed(graph: &mut GraphProto) {
+    let mut needed: HashSet<String> = graph.output.iter().map(|output| output.name.clone()).collect();
+    let mut kept = Vec::new();
+    for node in std::mem::take(&mut graph.node).into_iter().rev() {
+        if node.output.iter().any(|output| needed.contains(output)) {
+            needed.extend(node.input.iter().cloned());
+            needed.extend(names_in_subgraphs(&node));
+            kept.push(node);
+        }
+    }
+    kept.reverse();
+    graph.node = kept;
+}
+
+/// What the branches and bodies of control flow read from the graph around them.
+fn names_in_subgraphs(node: &NodeProto) -> Vec<String> {
+    let single = node.attribute.iter().filter_map(|attribute| attribute.g.as_ref());
+    let listed = node.attribute.iter().flat_map(|attribute| &attribute.graphs);
+    let inner = single.chain(listed).flat_map(|graph| {
+        let outputs = graph.output.iter().map(|output| output.name.clone());
+        let nodes = graph.node.iter();
+        outputs.chain(nodes.flat_map(|node| [node.input.clone(), names_in_subgraphs(node)].concat()))
+    });
+    inner.collect()
+}
+
+/// The nodes that are unsupported whatever their shapes are; for models that tract cannot analyse.
+fn surely_unsupported(nodes: &[NodeProto]) -> Vec<UnsupportedNode> {
+    // Exporters compute shapes with these; whether they are constant is not known without an analysis.
+    const FOLDED: &[&str] =
+        &["Constant", "ConstantOfShape", "Range", "Shape", "Size", "Tile", "Where", "Equal"];
+    let mut refused = Vec::new();
+    for node in nodes.iter().filter(|node| !operators::is_known(node) && !FOLDED.contains(&&*node.op_type)) {
+        refused.push(UnsupportedNode {
+            node: node_name(node),
+            operator: node.op_type.clone(),
+            reason: "the operator is not supported".into(),
+            advice: operators::advice(&node.op_type).into(),
+        });
+    }
+    refused
+}
