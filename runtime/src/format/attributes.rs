@@ -167,7 +167,7 @@ records! {
     Unary {
         /// A [`UnaryFunction`].
         function: u32,
-        /// First parameter: lowest value of clip, slope of leaky relu and hard sigmoid.
+        /// First parameter: lowest value of clip, slope of leaky relu and hard sigmoid, limit of elu.
         a: f32,
         /// Second parameter: highest value of clip, offset of hard sigmoid.
         b: f32,
@@ -228,6 +228,12 @@ pub enum UnaryFunction {
     Abs = 7,
     /// min(max(a · x + b, 0), 1)
     HardSigmoid = 8,
+    /// x for x ≥ 0, otherwise a · (e^x − 1)
+    Elu = 9,
+    /// Natural logarithm
+    Log = 10,
+    /// −x
+    Neg = 11,
 }
 
 impl UnaryFunction {
@@ -243,6 +249,9 @@ impl UnaryFunction {
             6 => UnaryFunction::Sqrt,
             7 => UnaryFunction::Abs,
             8 => UnaryFunction::HardSigmoid,
+            9 => UnaryFunction::Elu,
+            10 => UnaryFunction::Log,
+            11 => UnaryFunction::Neg,
             _ => return None,
         })
     }

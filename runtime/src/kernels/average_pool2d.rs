@@ -24,7 +24,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     let whole = attributes.kernel_h.saturating_mul(attributes.kernel_w);
     let count_padding = attributes.count_padding == 1;
     if operation.data_type()? != DataType::Int8 {
-        let memory = memory.separate::<f32>(input, output)?;
+        let memory = memory.separate::<f32, f32>(input, output)?;
         let (low, high) = attributes.clamp.as_float32();
         return pool::for_each_window(operation, |window| {
             let count = if count_padding { whole } else { window.inside };
@@ -36,7 +36,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
             }
         });
     }
-    let memory = memory.separate::<i8>(input, output)?;
+    let memory = memory.separate::<i8, i8>(input, output)?;
     let (low, high) = attributes.clamp.as_int8();
     pool::for_each_window(operation, |window| {
         let outside = if count_padding { whole.wrapping_sub(window.inside) } else { 0 };

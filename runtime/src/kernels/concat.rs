@@ -34,7 +34,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
         let input = operation.input(index)?;
         let walk = Walk { dims: input.dims, offset, strides };
         with_element!(operation, Element => {
-            let memory = memory.separate::<Element>(input, output)?;
+            let memory = memory.separate::<Element, Element>(input, output)?;
             walk.scatter(memory.input, memory.output);
         });
         let extent = input.dims.get(axis).copied().unwrap_or(0) as usize;

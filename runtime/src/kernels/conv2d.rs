@@ -122,7 +122,7 @@ fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Fami
         low,
         high,
     };
-    let memory = memory.separate::<i8>(input, output)?;
+    let memory = memory.separate::<i8, i8>(input, output)?;
     let out_channels = output.dims[3] as usize;
     if is_direct(operation, attributes)? {
         let job = Gemm {
@@ -156,7 +156,7 @@ fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Fami
         };
         let columns = Columns { attributes, at_once: arch::columns(family), input, layout: &layout, group };
         let outputs = outputs.get_mut(group * layout.channels_out..).ok_or(Defect::Placement)?;
-        columns.multiply(pixels, output, job, kernels, scratch, outputs)?;
+        columns.multiply(pixels, output, &job, kernels, scratch, outputs)?;
     }
     Ok(())
 }
@@ -176,7 +176,7 @@ impl Columns<'_> {
         &self,
         pixels: &[i8],
         output: &TensorRecord,
-        job: Gemm<'_>,
+        job: &Gemm<'_>,
         kernels: &dyn Kernels,
         scratch: &mut [u8],
         outputs: &mut [i8],
@@ -197,7 +197,7 @@ impl Columns<'_> {
                         self.gather(image, y, x, column);
                     }
                     let columns = &*scratch;
-                    kernels.gemm(&Gemm { columns, count: count as usize, ..job }, outputs);
+                    kernels.gemm(&Gemm { columns, count: count as usize, ..*job }, outputs);
                     let written = (count as usize).saturating_mul(job.output_stride).min(outputs.len());
                     outputs = outputs.get_mut(written..).ok_or(Defect::Placement)?;
                     x += count;
@@ -266,7 +266,7 @@ fn execute_float32(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result
     let [rows, columns] = windows(attributes);
     let [batch, h, w, c] = input.dims;
     let [_, out_h, out_w, out_c] = output.dims;
-    let memory = memory.separate::<f32>(input, output)?;
+    let memory = memory.separate::<f32, f32>(input, output)?;
     let image_length = product(&[h as usize, w as usize, c as usize])?;
     let mut outputs = memory.output.chunks_exact_mut((out_c as usize).max(1));
     for image in memory.input.chunks_exact(image_length.max(1)).take(batch as usize) {

@@ -14,7 +14,7 @@ pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
 
 pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result<(), Defect> {
     with_element!(operation, Element => {
-        let memory = memory.separate::<Element>(operation.input(0)?, operation.output())?;
+        let memory = memory.separate::<Element, Element>(operation.input(0)?, operation.output())?;
         for (output, input) in memory.output.iter_mut().zip(memory.input) {
             *output = *input;
         }

@@ -107,7 +107,7 @@ fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Fami
             high,
         },
     };
-    let memory = memory.separate::<i8>(input, output)?;
+    let memory = memory.separate::<i8, i8>(input, output)?;
     let scratch: &mut [i32] = bytemuck::try_cast_slice_mut(memory.scratch).map_err(|_| Defect::Scratch)?;
     let offsets = scratch.get_mut(..taps(attributes)?).ok_or(Defect::Scratch)?;
     let kernels = arch::kernels(family);
@@ -129,7 +129,7 @@ fn execute_float32(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result
     let channels: &[FloatChannelBlock] = operation.weights(attributes.channels_offset, blocks)?;
     let (low, high) = attributes.clamp.as_float32();
     let taps = taps(attributes)?;
-    let memory = memory.separate::<f32>(input, output)?;
+    let memory = memory.separate::<f32, f32>(input, output)?;
     let mut outputs = memory.output.chunks_exact_mut((output.dims[3] as usize).max(1));
     for_each_pixel(operation, |offsets| {
         let pixel = outputs.next().ok_or(Defect::Placement)?;

@@ -22,8 +22,8 @@ pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
 
 pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result<(), Defect> {
     let input = operation.input(0)?;
-    let (inputs, outputs, _) = memory.pair::<i8, f32>(input, operation.output())?;
-    for (target, &value) in outputs.iter_mut().zip(inputs) {
+    let memory = memory.separate::<i8, f32>(input, operation.output())?;
+    for (target, &value) in memory.output.iter_mut().zip(memory.input) {
         *target = dequantize(value, input.scale, input.zero_point);
     }
     Ok(())

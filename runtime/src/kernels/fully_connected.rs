@@ -83,7 +83,7 @@ fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Fami
     let (input, output) = (operation.input(0)?, operation.output());
     let (low, high) = attributes.clamp.as_int8();
     let cells = layout.blocks.checked_mul(layout.cells()).ok_or(Defect::Shapes)?;
-    let memory = memory.separate::<i8>(input, output)?;
+    let memory = memory.separate::<i8, i8>(input, output)?;
     let job = Gemm {
         weights: operation.weights::<WeightCell>(attributes.weights_offset, cells)?,
         channels: operation.weights::<ChannelBlock>(attributes.channels_offset, layout.blocks)?,
@@ -126,7 +126,7 @@ fn execute_float32(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result
     let weights: &[FloatRow] = operation.weights(attributes.weights_offset, rows)?;
     let channels: &[FloatChannelBlock] = operation.weights(attributes.channels_offset, layout.blocks)?;
     let (low, high) = attributes.clamp.as_float32();
-    let memory = memory.separate::<f32>(operation.input(0)?, operation.output())?;
+    let memory = memory.separate::<f32, f32>(operation.input(0)?, operation.output())?;
     let vectors = memory.input.chunks_exact(layout.inputs.max(1));
     for (vector, outputs) in vectors.zip(memory.output.chunks_exact_mut(layout.outputs.max(1))) {
         let blocks = weights.chunks_exact(layout.inputs.max(1)).zip(channels);

@@ -21,7 +21,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     let (input, output) = (operation.input(0)?, operation.output());
     let channels = output.dims[3] as usize;
     if operation.data_type()? != DataType::Int8 {
-        let memory = memory.separate::<f32>(input, output)?;
+        let memory = memory.separate::<f32, f32>(input, output)?;
         let (low, high) = attributes.clamp.as_float32();
         return pool::for_each_window(operation, |window| {
             let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
@@ -32,7 +32,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
             }
         });
     }
-    let memory = memory.separate::<i8>(input, output)?;
+    let memory = memory.separate::<i8, i8>(input, output)?;
     let (low, high) = attributes.clamp.as_int8();
     pool::for_each_window(operation, |window| {
         let pixel = memory.output.get_mut(window.output..).unwrap_or_default();

@@ -15,9 +15,9 @@ pub(crate) struct Memory<'m> {
 }
 
 /// An input, the output and the scratch of a step, none of which share a byte.
-pub(crate) struct Separate<'s, T> {
+pub(crate) struct Separate<'s, T, U> {
     pub input: &'s [T],
-    pub output: &'s mut [T],
+    pub output: &'s mut [U],
     pub scratch: &'s mut [u8],
 }
 
@@ -33,11 +33,11 @@ impl<'m> Memory<'m> {
     }
 
     /// Borrows an input and the output that lie apart, as elements of type `T` and `U`.
-    pub fn pair<T: Pod, U: Pod>(
+    pub fn separate<T: Pod, U: Pod>(
         &mut self,
         input: &TensorRecord,
         output: &TensorRecord,
-    ) -> Result<(&[T], &mut [U], &mut [u8]), Defect> {
+    ) -> Result<Separate<'_, T, U>, Defect> {
         let (input_range, output_range) = (range(input)?, range(output)?);
         let (input, output): (&[u8], &mut [u8]) = if input.storage() == Some(Storage::Weights) {
             let constant = self.weights.get(input_range).ok_or(Defect::Placement)?;
@@ -51,17 +51,7 @@ impl<'m> Memory<'m> {
         };
         let input = bytemuck::try_cast_slice(input).map_err(|_| Defect::Placement)?;
         let output = bytemuck::try_cast_slice_mut(output).map_err(|_| Defect::Placement)?;
-        Ok((input, output, self.scratch))
-    }
-
-    /// As [`Memory::pair`], for one type of elements.
-    pub fn separate<T: Pod>(
-        &mut self,
-        input: &TensorRecord,
-        output: &TensorRecord,
-    ) -> Result<Separate<'_, T>, Defect> {
-        let (input, output, scratch) = self.pair(input, output)?;
-        Ok(Separate { input, output, scratch })
+        Ok(Separate { input, output, scratch: self.scratch })
     }
 
     /// The activations as cells, for operators that may write their output over an input.

@@ -27,7 +27,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     });
     let walk = Walk { dims: input.dims, offset, strides };
     with_element!(operation, Element => {
-        let memory = memory.separate::<Element>(input, output)?;
+        let memory = memory.separate::<Element, Element>(input, output)?;
         memory.output.fill(attributes.value as Element);
         walk.scatter(memory.input, memory.output);
     });

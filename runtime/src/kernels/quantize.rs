@@ -22,8 +22,8 @@ pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
 
 pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result<(), Defect> {
     let output = operation.output();
-    let (inputs, outputs, _) = memory.pair::<f32, i8>(operation.input(0)?, output)?;
-    for (target, &value) in outputs.iter_mut().zip(inputs) {
+    let memory = memory.separate::<f32, i8>(operation.input(0)?, output)?;
+    for (target, &value) in memory.output.iter_mut().zip(memory.input) {
         *target = quantize(value, output.scale, output.zero_point);
     }
     Ok(())

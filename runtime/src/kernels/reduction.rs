@@ -73,7 +73,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>, mean: 
     let reduced = select(input.dims, attributes.axes, true);
     let count = elements(reduced).ok_or(Defect::Shapes)?;
     if operation.data_type()? == DataType::Int8 {
-        let memory = memory.separate::<i8>(input, output)?;
+        let memory = memory.separate::<i8, i8>(input, output)?;
         let offset = (count as i32).wrapping_mul(input.zero_point);
         let mut outputs = memory.output.iter_mut();
         for_each_index(kept, strides, |base| {
@@ -90,7 +90,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>, mean: 
         });
         return Ok(());
     }
-    let memory = memory.separate::<f32>(input, output)?;
+    let memory = memory.separate::<f32, f32>(input, output)?;
     let mut outputs = memory.output.iter_mut();
     for_each_index(kept, strides, |base| {
         let mut sum = 0f32;

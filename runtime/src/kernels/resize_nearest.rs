@@ -27,7 +27,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     let rows: &[u16] = operation.weights(attributes.rows_offset, out_h as usize)?;
     let columns: &[u16] = operation.weights(attributes.columns_offset, out_w as usize)?;
     with_element!(operation, Element => {
-        let memory = memory.separate::<Element>(input, output)?;
+        let memory = memory.separate::<Element, Element>(input, output)?;
         let mut pixels = memory.output.chunks_exact_mut(c.max(1));
         for n in 0..batch as usize {
             for &y in rows {

@@ -31,7 +31,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
         *stride = stride.wrapping_mul(step as usize);
     }
     with_element!(operation, Element => {
-        let memory = memory.separate::<Element>(input, output)?;
+        let memory = memory.separate::<Element, Element>(input, output)?;
         walk.gather(memory.input, memory.output);
     });
     Ok(())

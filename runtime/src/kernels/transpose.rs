@@ -27,7 +27,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     let permuted = attributes.permutation.map(|source| of_input.get(source as usize).copied().unwrap_or(0));
     let walk = Walk { dims: output.dims, offset: 0, strides: permuted };
     with_element!(operation, Element => {
-        let memory = memory.separate::<Element>(input, output)?;
+        let memory = memory.separate::<Element, Element>(input, output)?;
         walk.gather(memory.input, memory.output);
     });
     Ok(())

@@ -31,15 +31,24 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
 /// `function` of `x`; `libm` gives the same bits on every target.
 fn evaluate(function: UnaryFunction, a: f32, b: f32, x: f32) -> f32 {
     match function {
-        UnaryFunction::Clip => x.max(a).min(b),
+        UnaryFunction::Clip => limit(x, a, b),
         UnaryFunction::LeakyRelu if x >= 0.0 => x,
         UnaryFunction::LeakyRelu => a * x,
         UnaryFunction::Sigmoid => 1.0 / (1.0 + libm::expf(-x)),
         UnaryFunction::Tanh => libm::tanhf(x),
-        UnaryFunction::HardSwish => x * (x + 3.0).max(0.0).min(6.0) / 6.0,
+        UnaryFunction::HardSwish => x * limit(x + 3.0, 0.0, 6.0) / 6.0,
         UnaryFunction::Exp => libm::expf(x),
         UnaryFunction::Sqrt => libm::sqrtf(x),
         UnaryFunction::Abs => libm::fabsf(x),
-        UnaryFunction::HardSigmoid => (a * x + b).max(0.0).min(1.0),
+        UnaryFunction::HardSigmoid => limit(a * x + b, 0.0, 1.0),
+        UnaryFunction::Elu if x >= 0.0 => x,
+        UnaryFunction::Elu => a * libm::expm1f(x),
+        UnaryFunction::Log => libm::logf(x),
+        UnaryFunction::Neg => -x,
     }
+}
+
+/// Brings `x` between two bounds. `f32::clamp` would panic where they are in the wrong order.
+fn limit(x: f32, low: f32, high: f32) -> f32 {
+    x.max(low).min(high)
 }
