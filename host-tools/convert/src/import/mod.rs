@@ -3,3 +3,4 @@
 //! `<format>::import(bytes) -> Result<Graph, ImportError>`
 
 pub mod onnx;
+pub mod tflite;

@@ -96,12 +96,9 @@ fn lower_graph(proto: &GraphProto, opset: i64, analysis: analysis::Analysis) -> 
             continue;
         }
         let blind = node.input.iter().any(|input| lowering.is_unknown(input));
-        let outcome = match blind && operators::is_known(node) {
-            true => Err(None),
-            false => operators::lower(&mut lowering, node).map_err(Some),
-        };
-        if let Err(refusal) = outcome {
-            if let Some(refusal) = refusal {
+        if let Err(refusal) = operators::lower(&mut lowering, node) {
+            // Behind a refused node, contradictions are only its consequence.
+            if !blind || matches!(refusal, Refusal::Unsupported { .. }) {
                 note(node_name(node), &node.op_type, refusal);
             }
             for output in outputs() {

@@ -1,0 +1,3 @@
+//! Naive implementations that the real ones are held against.
+
+pub mod float;
