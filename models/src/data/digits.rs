@@ -12,9 +12,9 @@
 //! | shear | normal, standard deviation 0.18 |
 //! | shift, per axis | normal, standard deviation 1 pixel |
 //! | half width of the pen | uniform 0.45 to 1.25 pixels, its edge blurred over one pixel |
-//! | brightness of ink and paper | uniform 0.45 to 1.0, uniform 0 to 0.25 |
-//! | two spots of ink or paper | radius uniform 0.5 to 1.8 pixels, anywhere |
-//! | noise | normal per pixel, standard deviation uniform 0.02 to 0.16 |
+//! | brightness of ink and paper | uniform 0.5 to 1.0, uniform 0 to 0.2 |
+//! | two spots of ink or paper | radius uniform 0.5 to 1.5 pixels, anywhere |
+//! | noise | normal per pixel, standard deviation uniform 0.02 to 0.10 |
 //!
 //! Pixels are rounded to 256 levels, as a camera would, and models see them divided by 255.
 
@@ -66,10 +66,10 @@ fn specimen(digit: usize, random: &mut Random) -> Vec<u8> {
     let placement = Placement::draw(random);
     let lines: Vec<[Point; 2]> = lines.iter().map(|line| line.map(|point| placement.apply(point))).collect();
     let half_width = random.uniform(0.45, 1.25);
-    let ink = random.uniform(0.45, 1.0);
-    let paper = random.uniform(0.0, 0.25);
+    let ink = random.uniform(0.5, 1.0);
+    let paper = random.uniform(0.0, 0.2);
     let spots: [Spot; 2] = core::array::from_fn(|_| Spot::draw(ink, paper, random));
-    let noise = random.uniform(0.02, 0.16);
+    let noise = random.uniform(0.02, 0.1);
 
     let mut pixels = Vec::with_capacity(SIDE * SIDE);
     for row in 0..SIDE {
@@ -126,7 +126,7 @@ impl Spot {
     fn draw(ink: f64, paper: f64, random: &mut Random) -> Self {
         Self {
             centre: [(); 2].map(|()| random.uniform(0.0, SIDE as f64)),
-            radius: random.uniform(0.5, 1.8),
+            radius: random.uniform(0.5, 1.5),
             level: if random.chance(0.5) { ink } else { paper },
         }
     }
