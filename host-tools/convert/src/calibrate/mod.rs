@@ -1,0 +1,171 @@
+//! What values do activations have? Runs the float model over samples and keeps a histogram for each tensor.
+
+mod histogram;
+
+use std::collections::BTreeMap;
+
+use dunlin_runtime::{Family, Model, Observer, Session, StepReport};
+use thiserror::Error;
+
+use crate::graph::{Graph, TensorId};
+use crate::pack::{AlignedBytes, PackError, PackOptions, pack};
+use crate::quantize::Ranges;
+
+pub use histogram::Histogram;
+
+/// How a range is taken from a histogram.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Method {
+    /// From the lowest to the highest value.
+    #[default]
+    MinMax,
+    /// The range that this share of the values lies in.
+    Percentile(f64),
+}
+
+/// Why a model could not be calibrated.
+#[derive(Debug, Error)]
+pub enum CalibrateError {
+    /// The float model could not be packed for the run.
+    #[error("the float model cannot be run for calibration")]
+    Pack(#[from] PackError),
+    /// The float model could not be run.
+    #[error("the float model cannot be run for calibration")]
+    Run(#[from] dunlin_runtime::Error),
+    /// There is no sample.
+    #[error("there are no calibration samples")]
+    NoSamples,
+    /// A sample could not be read.
+    #[error("calibration sample {index} cannot be used")]
+    Sample {
+        /// Index of the sample.
+        index: usize,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An activation became NaN or infinite.
+    #[error("sample {index} makes tensor `{tensor}` {value}: the model or the sample is damaged")]
+    NotFinite {
+        /// Index of the sample.
+        index: usize,
+        /// Name of the tensor.
+        tensor: String,
+        /// The value.
+        value: f32,
+    },
+}
+
+/// Histograms of all activations of a graph.
+///
+/// Its memory depends on the number of tensors, not on the number of samples.
+#[derive(Debug, Clone, Default)]
+pub struct Calibration {
+    histograms: BTreeMap<TensorId, Histogram>,
+    samples: usize,
+}
+
+impl Calibration {
+    /// Number of samples seen.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// The histogram of a tensor.
+    pub fn histogram(&self, tensor: TensorId) -> Option<&Histogram> {
+        self.histograms.get(&tensor)
+    }
+
+    /// A range for each tensor.
+    pub fn ranges(&self, method: Method) -> Ranges {
+        let range = |histogram: &Histogram| match method {
+            Method::MinMax => histogram.extremes(),
+            Method::Percentile(share) => histogram.percentile(share),
+        };
+        self.histograms.iter().map(|(&tensor, histogram)| (tensor, range(histogram))).collect()
+    }
+}
+
+struct Recorder<'a> {
+    graph: &'a Graph,
+    /// The tensor that each step writes.
+    outputs: &'a [TensorId],
+    histograms: &'a mut BTreeMap<TensorId, Histogram>,
+    /// First value that was not finite.
+    damaged: Option<(String, f32)>,
+    values: Vec<f32>,
+}
+
+impl Recorder<'_> {
+    fn record(&mut self, tensor: TensorId, bytes: &[u8]) {
+        self.values.clear();
+        self.values.extend(bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)));
+        self.histograms.entry(tensor).or_default().add(&self.values);
+        if self.damaged.is_none()
+            && let Some(&value) = self.values.iter().find(|value| !value.is_finite())
+        {
+            self.damaged = Some((self.graph.tensor(tensor).name.clone(), value));
+        }
+    }
+}
+
+impl Observer for Recorder<'_> {
+    fn end(&mut self, step: &StepReport<'_>) {
+        if let Some(&tensor) = self.outputs.get(step.index) {
+            self.record(tensor, step.bytes);
+        }
+    }
+}
+
+/// Runs a simplified float graph with one input over samples in its own layout.
+///
+/// `fill` writes sample `index` into the input; `progress` is told after each sample. The kernels sum in a fixed order, so the result is the
+/// same on every host.
+///
+/// # Errors
+/// See [`CalibrateError`].
+pub fn calibrate<E>(
+    graph: &Graph,
+    samples: usize,
+    mut fill: impl FnMut(usize, &mut [f32]) -> Result<(), E>,
+    mut progress: impl FnMut(usize),
+) -> Result<Calibration, CalibrateError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    if samples == 0 {
+        return Err(CalibrateError::NoSamples);
+    }
+    let packed = pack(graph, &PackOptions::default())?;
+    let outputs: Vec<TensorId> = packed.steps.iter().map(|step| step.tensor).collect();
+    let model = Model::open(packed.blob.as_slice())?;
+    let mut arena = AlignedBytes::zeroed(model.arena_bytes(Family::Portable));
+    let mut calibration = Calibration { histograms: BTreeMap::new(), samples };
+    for index in 0..samples {
+        let mut session = Session::with_family(&model, arena.as_mut_slice(), Family::Portable)?;
+        let input = session.input_f32(0)?;
+        fill(index, input).map_err(|source| CalibrateError::Sample { index, source: source.into() })?;
+        let histograms = &mut calibration.histograms;
+        histograms.entry(graph.inputs[0]).or_default().add(input);
+        let mut recorder =
+            Recorder { graph, outputs: &outputs, histograms, damaged: None, values: Vec::new() };
+        session.run_with(&mut recorder)?;
+        if let Some((tensor, value)) = recorder.damaged {
+            return Err(CalibrateError::NotFinite { index, tensor, value });
+        }
+        progress(index + 1);
+    }
+    follow_reshapes(graph, &mut calibration.histograms);
+    Ok(calibration)
+}
+
+/// A reshape is no step; its output has the values of its input.
+fn follow_reshapes(graph: &Graph, histograms: &mut BTreeMap<TensorId, Histogram>) {
+    for node in &graph.nodes {
+        if !histograms.contains_key(&node.output)
+            && let Some(histogram) = node.inputs.first().and_then(|input| histograms.get(input)).cloned()
+        {
+            histograms.insert(node.output, histogram);
+        }
+    }
+}

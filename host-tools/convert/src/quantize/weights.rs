@@ -1,0 +1,83 @@
+//! Weights and biases in integers.
+
+use super::QuantizeError;
+use super::activations::Quantizations;
+use crate::graph::{Constant, Graph, Node, Operator, Quantization, Tensor, TensorId};
+
+/// Largest magnitude of a quantized weight: symmetric, so that no product of two int8 needs more than 15 bits.
+const LARGEST_WEIGHT: f64 = 127.0;
+/// Largest magnitude of a quantized bias: half of what 32 bits hold, so that adding the products does not wrap.
+const LARGEST_BIAS: f64 = (1 << 30) as f64;
+
+/// Replaces the float weights and bias of a convolution or fully connected node by integers.
+pub fn quantize(
+    graph: &mut Graph,
+    node: &mut Node,
+    quantizations: &Quantizations,
+) -> Result<(), QuantizeError> {
+    let channel_axis = match node.operator {
+        Operator::Conv2d { .. } | Operator::FullyConnected { .. } => 0,
+        Operator::DepthwiseConv2d { .. } => 3,
+        _ => return Ok(()),
+    };
+    let [input, weights, bias] = node.inputs[..] else { return Ok(()) };
+    let input_scale = match (quantizations.chosen.get(&input), &graph.tensor(input).quantization) {
+        (Some(quantization), _) | (None, Some(quantization)) => f64::from(quantization.scales[0]),
+        (None, None) => return Ok(()),
+    };
+    let constant = |id: TensorId| {
+        let variable =
+            || QuantizeError::VariableWeights { node: node.name.clone(), operator: node.operator.kind() };
+        let values = graph.float_constant(id).ok_or_else(variable)?;
+        let damaged = || QuantizeError::NotFinite { tensor: graph.tensor(id).name.clone() };
+        if values.iter().all(|value| value.is_finite()) { Ok(values.to_vec()) } else { Err(damaged()) }
+    };
+    let (weight_values, bias_values) = (constant(weights)?, constant(bias)?);
+    let shape = graph.shape(weights).to_vec();
+    let inner: usize = shape[channel_axis + 1..].iter().product();
+    let channel_of = |index: usize| index / inner % shape[channel_axis];
+
+    let mut largest = vec![0f64; shape[channel_axis]];
+    for (index, &weight) in weight_values.iter().enumerate() {
+        let channel = channel_of(index);
+        largest[channel] = largest[channel].max(f64::from(weight).abs());
+    }
+    let scales: Vec<f32> = largest
+        .iter()
+        .zip(&bias_values)
+        .map(|(&largest, &bias)| {
+            // A channel of tiny weights must not get a scale in which its bias does not fit.
+            let for_bias = f64::from(bias).abs() / (input_scale * LARGEST_BIAS);
+            let scale = (largest / LARGEST_WEIGHT).max(for_bias);
+            if scale > f64::from(f32::MIN_POSITIVE) { scale as f32 } else { 1.0 }
+        })
+        .collect();
+    let integers = weight_values.iter().enumerate().map(|(index, &weight)| {
+        let steps = (f64::from(weight) / f64::from(scales[channel_of(index)])).round();
+        steps.clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) as i8
+    });
+    let biases = bias_values.iter().zip(&scales).map(|(&bias, &scale)| {
+        let steps = (f64::from(bias) / (input_scale * f64::from(scale))).round();
+        steps.clamp(-LARGEST_BIAS, LARGEST_BIAS) as i32
+    });
+    let integers = Constant::I8(integers.collect());
+    let biases = Constant::I32(biases.collect());
+    let bias_scales = scales.iter().map(|&scale| (input_scale * f64::from(scale)) as f32).collect();
+    node.inputs[1] = add_quantized(graph, weights, shape, integers, scales, channel_axis);
+    let bias_shape = graph.shape(bias).to_vec();
+    node.inputs[2] = add_quantized(graph, bias, bias_shape, biases, bias_scales, 0);
+    Ok(())
+}
+
+fn add_quantized(
+    graph: &mut Graph,
+    float: TensorId,
+    shape: Vec<usize>,
+    values: Constant,
+    scales: Vec<f32>,
+    axis: usize,
+) -> TensorId {
+    let mut tensor = Tensor::constant(graph.tensor(float).name.clone(), shape, values);
+    tensor.quantization = Some(Quantization { zero_points: vec![0; scales.len()], scales, axis: Some(axis) });
+    graph.add_tensor(tensor)
+}
