@@ -42,6 +42,8 @@ pub use engine::scratch_bytes;
 pub use error::{Defect, Error};
 pub use family::Family;
 pub use model::Model;
+#[cfg(feature = "digest")]
+pub use model::content_digest;
 pub use observer::{NoObserver, Observer, StepReport, Trace, trace};
 pub use program::{Operation, Program};
 pub use self_test::{GoldenFailure, synthesize};

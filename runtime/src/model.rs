@@ -72,14 +72,10 @@ impl<'a> Model<'a> {
         crate::format::Manifest::parse(self.section(section::MANIFEST)?)
     }
 
-    /// Computes the digest of the content: SHA-256 over everything but digest and signature.
+    /// Computes the digest of the content, see [`content_digest`].
     #[cfg(feature = "digest")]
     pub fn digest(&self) -> [u8; 32] {
-        use sha2::Digest;
-        let mut hasher = sha2::Sha256::new();
-        hasher.update(self.bytes.get(..Header::DIGEST_OFFSET).unwrap_or_default());
-        hasher.update(self.bytes.get(HEADER_BYTES..).unwrap_or_default());
-        hasher.finalize().into()
+        content_digest(self.bytes)
     }
 
     /// Compares the digest of the content with the one in the header.
@@ -90,6 +86,16 @@ impl<'a> Model<'a> {
     pub fn check_digest(&self) -> Result<(), Error> {
         if self.digest() == self.header.digest { Ok(()) } else { Err(Error::DigestMismatch) }
     }
+}
+
+/// SHA-256 over everything of a blob but its digest and signature. `blob` ends where the blob ends.
+#[cfg(feature = "digest")]
+pub fn content_digest(blob: &[u8]) -> [u8; 32] {
+    use sha2::Digest;
+    let mut hasher = sha2::Sha256::new();
+    hasher.update(blob.get(..Header::DIGEST_OFFSET).unwrap_or_default());
+    hasher.update(blob.get(HEADER_BYTES..).unwrap_or_default());
+    hasher.finalize().into()
 }
 
 /// Checks header and section table; returns the header and the bytes that it claims.
