@@ -229,6 +229,9 @@ impl Columns<'_> {
         let per_tap = self.layout.channels_in;
         let first = self.group * per_tap;
         let last = origin.wrapping_add(columns.kernel as i32);
+        // Weights of the tail are zero in a well-made blob; in any other one the tail must still be the same for all families.
+        let tail = row.get_mut(per_tap.wrapping_mul(columns.kernel as usize)..).unwrap_or_default();
+        tail.fill(0);
         if columns.dilation == 1 && self.layout.groups == 1 && origin >= 0 && last <= w as i32 {
             let start = origin as usize * c as usize;
             let source = line.get(start..).unwrap_or_default().iter();

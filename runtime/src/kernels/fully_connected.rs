@@ -109,6 +109,7 @@ fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Fami
     let scratch: &mut [i8] = bytemuck::try_cast_slice_mut(memory.scratch).map_err(|_| Defect::Scratch)?;
     let column_stride = job.cells.saturating_mul(4);
     let column = scratch.get_mut(..column_stride).ok_or(Defect::Scratch)?;
+    column.fill(0);
     let vectors = memory.input.chunks_exact(layout.inputs.max(1));
     for (vector, outputs) in vectors.zip(memory.output.chunks_exact_mut(layout.outputs.max(1))) {
         for (value, source) in column.iter_mut().zip(vector) {
