@@ -12,6 +12,8 @@ mod schema;
 mod tensors;
 
 #[cfg(test)]
+mod test_model;
+#[cfg(test)]
 mod tests;
 
 use flatbuffer::Damage;

@@ -24,7 +24,7 @@ pub fn lower(lowering: &mut Lowering, call: &Call) -> Result<(), Refusal> {
         return Err(Refusal::malformed("the weights do not have rank 2"));
     };
     let elements = lowering.graph.tensor(x).element_count();
-    if elements % features != 0 {
+    if !elements.is_multiple_of(features) {
         return Err(Refusal::malformed(format!("{elements} inputs for weights of {features}")));
     }
     if lowering.graph.tensor(weights).quantization.as_ref().is_some_and(|weights| weights.axis == Some(1)) {
