@@ -6,6 +6,8 @@
 pub mod error;
 pub mod graph;
 pub mod import;
+pub mod passes;
+pub mod samples;
 
 pub use error::{GraphError, ImportError, UnsupportedNode};
 pub use graph::Graph;
