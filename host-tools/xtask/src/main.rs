@@ -1,3 +1,59 @@
-//! The chores of the project: test, cross, size, bench and fuzz.
+//! The chores of the project. `cargo xtask --help` lists them; continuous integration calls nothing else.
 
-fn main() {}
+mod cross;
+mod fuzz;
+mod lint;
+mod miri;
+mod test;
+mod tools;
+
+use clap::{Parser, Subcommand};
+use xshell::Shell;
+
+/// The chores of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Everything that must pass: lints, host tests, emulated targets, firmware, sizes. Installs what it needs.
+    Test {
+        /// Leave out what needs emulators and other targets.
+        #[arg(long)]
+        host_only: bool,
+    },
+    /// Formatting, clippy and documentation, with warnings as errors.
+    Lint,
+    /// Build the runtime for every target and run the suites on the emulated ones.
+    Cross,
+    /// Fuzz opening and running of blobs (nightly toolchain, cargo-fuzz).
+    Fuzz {
+        /// How long, in seconds.
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+    },
+    /// Run the runtime's tests under Miri (nightly toolchain with the miri component).
+    Miri,
+}
+
+fn main() -> anyhow::Result<()> {
+    let shell = Shell::new()?;
+    shell.change_dir(root());
+    match Arguments::parse().chore {
+        Chore::Test { host_only } => test::run(&shell, host_only),
+        Chore::Lint => lint::run(&shell),
+        Chore::Cross => cross::run(&shell),
+        Chore::Fuzz { seconds } => fuzz::run(&shell, seconds),
+        Chore::Miri => miri::run(&shell),
+    }
+}
+
+/// The root of the repository.
+fn root() -> std::path::PathBuf {
+    let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.ancestors().nth(2).unwrap_or(manifest).to_path_buf()
+}

@@ -1,0 +1,14 @@
+//! Formatting, clippy and documentation.
+
+use xshell::{Shell, cmd};
+
+/// Fails on anything that is not formatted, warned about or documented wrongly, in all workspaces.
+pub fn run(shell: &Shell) -> anyhow::Result<()> {
+    cmd!(shell, "cargo fmt --all --check").run()?;
+    cmd!(shell, "cargo clippy --workspace --all-targets --quiet -- --deny warnings").run()?;
+    let _documentation = shell.push_env("RUSTDOCFLAGS", "--deny warnings");
+    cmd!(shell, "cargo doc --workspace --no-deps --quiet").run()?;
+    let _firmware = shell.push_dir("firmware/cortex-m");
+    cmd!(shell, "cargo fmt --all --check").run()?;
+    Ok(())
+}

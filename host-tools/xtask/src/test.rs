@@ -1,0 +1,32 @@
+//! Everything that must pass before a change lands.
+
+use xshell::{Shell, cmd};
+
+use crate::{cross, fuzz, lint, tools};
+
+/// How long the fuzzer runs as a part of the tests, in seconds: long enough to notice that it is broken.
+const FUZZ_SECONDS: u64 = 30;
+
+/// Runs all checks, the quick ones first.
+pub fn run(shell: &Shell, host_only: bool) -> anyhow::Result<()> {
+    lint::run(shell)?;
+    if !host_only {
+        tools::require(shell, tools::CORTEX_M)?;
+        tools::require(shell, tools::AARCH64)?;
+        for target in ["thumbv7em-none-eabihf", "thumbv6m-none-eabi", "aarch64-unknown-linux-gnu"] {
+            tools::require_target(shell, target)?;
+        }
+    }
+    cmd!(shell, "cargo test --workspace --quiet").run()?;
+    if host_only {
+        println!("left out: emulated targets, firmware, sizes, fuzzing (--host-only)");
+        return Ok(());
+    }
+    cross::run(shell)?;
+    if fuzz::is_available(shell) {
+        fuzz::run(shell, FUZZ_SECONDS)?;
+    } else {
+        println!("left out: fuzzing, which needs a nightly toolchain and cargo-fuzz (see cargo xtask fuzz)");
+    }
+    Ok(())
+}
