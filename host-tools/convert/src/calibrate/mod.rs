@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use dunlin_runtime::{Family, Model, Observer, Session, StepReport};
 use thiserror::Error;
 
+use crate::fidelity::fill_input;
 use crate::graph::{Graph, TensorId};
-use crate::pack::{AlignedBytes, PackError, PackOptions, pack};
+use crate::pack::{AlignedBytes, Packed};
 use crate::quantize::Ranges;
 
 pub use histogram::Histogram;
@@ -26,24 +27,12 @@ pub enum Method {
 /// Why a model could not be calibrated.
 #[derive(Debug, Error)]
 pub enum CalibrateError {
-    /// The float model could not be packed for the run.
-    #[error("the float model cannot be run for calibration")]
-    Pack(#[from] PackError),
     /// The float model could not be run.
-    #[error("the float model cannot be run for calibration")]
+    #[error("the float model cannot be run")]
     Run(#[from] dunlin_runtime::Error),
     /// There is no sample.
     #[error("there are no calibration samples")]
     NoSamples,
-    /// A sample could not be read.
-    #[error("calibration sample {index} cannot be used")]
-    Sample {
-        /// Index of the sample.
-        index: usize,
-        /// What is wrong with it.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// An activation became NaN or infinite.
     #[error("sample {index} makes tensor `{tensor}` {value}: the model or the sample is damaged")]
     NotFinite {
@@ -117,46 +106,65 @@ impl Observer for Recorder<'_> {
     }
 }
 
-/// Runs a simplified float graph with one input over samples in its own layout.
+/// Runs a simplified float graph with one input over samples, one at a time.
 ///
-/// `fill` writes sample `index` into the input; `progress` is told after each sample. The kernels sum in a fixed order, so the result is the
-/// same on every host.
-///
-/// # Errors
-/// See [`CalibrateError`].
-pub fn calibrate<E>(
-    graph: &Graph,
-    samples: usize,
-    mut fill: impl FnMut(usize, &mut [f32]) -> Result<(), E>,
-    mut progress: impl FnMut(usize),
-) -> Result<Calibration, CalibrateError>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    if samples == 0 {
-        return Err(CalibrateError::NoSamples);
+/// The kernels sum in a fixed order, so the result is the same on every host.
+pub struct Calibrator<'m> {
+    graph: &'m Graph,
+    model: Model<'m>,
+    /// The tensor that each step writes.
+    outputs: Vec<TensorId>,
+    arena: AlignedBytes,
+    calibration: Calibration,
+}
+
+impl<'m> Calibrator<'m> {
+    /// Prepares to run `graph`, which `packed` is the float blob of.
+    ///
+    /// # Errors
+    /// [`CalibrateError::Run`] if the blob cannot be opened.
+    pub fn new(graph: &'m Graph, packed: &'m Packed) -> Result<Calibrator<'m>, CalibrateError> {
+        let model = Model::open(packed.blob.as_slice())?;
+        Ok(Calibrator {
+            graph,
+            model,
+            outputs: packed.steps.iter().map(|step| step.tensor).collect(),
+            arena: AlignedBytes::zeroed(model.arena_bytes(Family::Portable)),
+            calibration: Calibration::default(),
+        })
     }
-    let packed = pack(graph, &PackOptions::default())?;
-    let outputs: Vec<TensorId> = packed.steps.iter().map(|step| step.tensor).collect();
-    let model = Model::open(packed.blob.as_slice())?;
-    let mut arena = AlignedBytes::zeroed(model.arena_bytes(Family::Portable));
-    let mut calibration = Calibration { histograms: BTreeMap::new(), samples };
-    for index in 0..samples {
-        let mut session = Session::with_family(&model, arena.as_mut_slice(), Family::Portable)?;
-        let input = session.input_f32(0)?;
-        fill(index, input).map_err(|source| CalibrateError::Sample { index, source: source.into() })?;
-        let histograms = &mut calibration.histograms;
-        histograms.entry(graph.inputs[0]).or_default().add(input);
-        let mut recorder =
-            Recorder { graph, outputs: &outputs, histograms, damaged: None, values: Vec::new() };
+
+    /// Runs the model on one sample and counts the values of all its activations.
+    ///
+    /// # Errors
+    /// [`CalibrateError::NotFinite`] if a value is NaN or infinite.
+    pub fn add(&mut self, sample: &[f32]) -> Result<(), CalibrateError> {
+        let mut session = Session::with_family(&self.model, self.arena.as_mut_slice(), Family::Portable)?;
+        fill_input(&mut session, sample)?;
+        let histograms = &mut self.calibration.histograms;
+        histograms.entry(self.graph.inputs[0]).or_default().add(sample);
+        let (graph, outputs) = (self.graph, &self.outputs[..]);
+        let mut recorder = Recorder { graph, outputs, histograms, damaged: None, values: Vec::new() };
         session.run_with(&mut recorder)?;
+        let index = self.calibration.samples;
         if let Some((tensor, value)) = recorder.damaged {
             return Err(CalibrateError::NotFinite { index, tensor, value });
         }
-        progress(index + 1);
+        self.calibration.samples += 1;
+        Ok(())
     }
-    follow_reshapes(graph, &mut calibration.histograms);
-    Ok(calibration)
+
+    /// What was counted.
+    ///
+    /// # Errors
+    /// [`CalibrateError::NoSamples`].
+    pub fn finish(mut self) -> Result<Calibration, CalibrateError> {
+        if self.calibration.samples == 0 {
+            return Err(CalibrateError::NoSamples);
+        }
+        follow_reshapes(self.graph, &mut self.calibration.histograms);
+        Ok(self.calibration)
+    }
 }
 
 /// A reshape is no step; its output has the values of its input.
