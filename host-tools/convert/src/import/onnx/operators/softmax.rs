@@ -28,11 +28,16 @@ pub fn lower(lowering: &mut Lowering, node: &NodeProto) -> Result<(), Refusal> {
         let result = lowering.emit(&name, operator, vec![flat])?;
         lowering.emit_reshape(&format!("{name}.unflatten"), result, shape)?
     } else {
-        let mut swap: Vec<usize> = (0..shape.len()).collect();
-        swap.swap(axis, last);
-        let swapped = lowering.emit_transpose(&format!("{name}.swap"), x, &swap)?;
-        let result = lowering.emit(&name, operator, vec![swapped])?;
-        lowering.emit_transpose(&format!("{name}.swap_back"), result, &swap)?
+        // The other axes keep their order, so that the change of layout around it can cancel.
+        let mut to_last: Vec<usize> = (0..shape.len()).filter(|&other| other != axis).collect();
+        to_last.push(axis);
+        let mut back = vec![0; shape.len()];
+        for (to, &from) in to_last.iter().enumerate() {
+            back[from] = to;
+        }
+        let moved = lowering.emit_transpose(&format!("{name}.to_last"), x, &to_last)?;
+        let result = lowering.emit(&name, operator, vec![moved])?;
+        lowering.emit_transpose(&format!("{name}.back"), result, &back)?
     };
     if node.op_type == "LogSoftmax" {
         result = lowering.emit_unary(&format!("{name}.log"), UnaryFunction::Log, result)?;

@@ -119,7 +119,7 @@ mod tests {
                             if extent > padded {
                                 continue;
                             }
-                            let mut last = 0;
+                            let mut last = 0usize;
                             while last + extent < padded && last + stride < image + before {
                                 last += stride;
                             }
