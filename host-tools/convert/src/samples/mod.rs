@@ -26,6 +26,8 @@ mod location;
 mod npy;
 mod npz;
 mod png;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
