@@ -59,6 +59,12 @@ impl<'a> Model<'a> {
         section_bytes(self.bytes, self.header, kind)
     }
 
+    /// Names of the steps in the trained model; none if the blob does not tell them.
+    pub fn step_names(&self) -> impl Iterator<Item = &'a str> {
+        let names = self.section(section::NAMES).and_then(|names| core::str::from_utf8(names).ok());
+        names.unwrap_or_default().lines()
+    }
+
     /// Bytes of arena that a session with `family` needs: activations and scratch.
     pub fn arena_bytes(&self, family: Family) -> usize {
         let header = self.program.header();

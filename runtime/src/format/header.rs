@@ -23,6 +23,8 @@ pub mod section {
     pub const GOLDEN: u32 = 4;
     /// Distribution of the calibration data, in postcard.
     pub const REFERENCE: u32 = 5;
+    /// Names of the steps, one a line.
+    pub const NAMES: u32 = 6;
 }
 
 /// An entry of the section table.
