@@ -191,7 +191,7 @@ fn damaged_and_unsuitable_files_are_errors() {
         SampleProblem::WrongElementType { .. }
     ));
     assert!(matches!(problem(SampleFile::open(replace("False", "True "))), SampleProblem::FortranOrder));
-    assert!(matches!(problem(SampleFile::open(replace("(2, 3)", "(0, 3)"))), SampleProblem::Empty));
+    assert!(matches!(problem(SampleFile::open(replace("2, 3", "0, 3"))), SampleProblem::Empty));
     assert!(matches!(problem(SampleFile::open("absent.npy")), SampleProblem::Io(_)));
     assert!(matches!(problem(SampleFile::open("x.txt")), SampleProblem::UnknownFormat));
 }
