@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use dunlin_models::pipeline::{Progress, Store};
-use dunlin_models::train::{self, Options, Trained};
+use dunlin_models::train::{self, Options};
 
 /// Trains a sample model from a seed: data, weights, ONNX, inputs to calibrate and to test with, and a record.
 #[derive(Parser)]
@@ -58,17 +58,14 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         test_samples: arguments.test_samples,
         store: arguments.cache.map_or_else(Store::none, Store::at),
     };
-    let Trained { experiment, files } = {
-        let trained = train::run(&arguments.model, &options, &mut print)?;
-        trained.write(&arguments.output)?;
-        trained
-    };
+    let trained = train::run(&arguments.model, &options, &mut print)?;
+    trained.write(&arguments.output)?;
     println!();
-    for (name, value) in &experiment.metrics {
+    for (name, value) in &trained.experiment.metrics {
         println!("{name:28} {value:.4}");
     }
-    println!("{:28} {}\n", "weights", experiment.weights);
-    for (name, content) in &files {
+    println!("{:28} {}\n", "weights", trained.experiment.weights);
+    for (name, content) in &trained.files {
         println!("{:>8} bytes  {}", content.len(), arguments.output.join(name).display());
     }
     Ok(())
