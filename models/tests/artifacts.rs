@@ -7,7 +7,7 @@ use dunlin_models::{Sample, Task, samples};
 use ndarray::{Array1, Array2, ArrayD, Axis};
 use ndarray_npy::{NpzReader, ReadableElement};
 use sha2::{Digest, Sha256};
-use tract_onnx::prelude::{Framework, InferenceModelExt, IntoTValue, Tensor, tvec};
+use tract_onnx::prelude::{Framework, InferenceModelExt, IntoRunnable, IntoTValue, Tensor, tvec};
 
 #[test]
 fn files_are_those_that_the_records_name() {
@@ -84,7 +84,8 @@ fn models_compute_what_the_training_framework_computed() {
             let input: Tensor = input.insert_axis(Axis(0)).to_owned().into();
             let result = model.run(tvec!(input.into_tvalue())).expect("runs");
             let result = result[0].to_plain_array_view::<f32>().expect("is float32");
-            output.assign(&result.to_shape(output.len()).expect("is one row"));
+            let row = result.to_shape(result.len()).expect("is contiguous");
+            output.assign(&row);
         }
         let scale = expected.iter().fold(1.0_f32, |largest, value| largest.max(value.abs()));
         let difference =

@@ -7,7 +7,7 @@ use dunlin_models::pipeline::{Progress, Store};
 use dunlin_models::train::{self, NAMES, Options, Trained};
 use ndarray::{Array2, ArrayD, Axis};
 use ndarray_npy::NpzReader;
-use tract_onnx::prelude::{Framework, InferenceModelExt, IntoTValue, Tensor, tvec};
+use tract_onnx::prelude::{Framework, InferenceModelExt, IntoRunnable, IntoTValue, Tensor, tvec};
 
 fn options(seed: u64) -> Options {
     Options {
