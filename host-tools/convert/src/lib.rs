@@ -6,7 +6,9 @@
 pub mod error;
 pub mod graph;
 pub mod import;
+pub mod pack;
 pub mod passes;
+pub mod plan;
 pub mod samples;
 
 pub use error::{GraphError, ImportError, UnsupportedNode};

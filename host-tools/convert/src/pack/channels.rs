@@ -1,0 +1,64 @@
+//! Channel blocks: what a kernel does with the sums of eight output channels.
+
+use dunlin_runtime::format::{ChannelBlock, FloatChannelBlock, LANES};
+
+use super::error::Refusal;
+use super::multiplier::Multiplier;
+use super::view::Affine;
+
+/// Requantization of one output channel.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Channel {
+    pub bias: i32,
+    pub weight_sum: i32,
+    pub multiplier: Multiplier,
+}
+
+impl Channel {
+    /// The channel with these weights.
+    pub fn new(weights: impl Iterator<Item = i8>, bias: i32, multiplier: Multiplier) -> Self {
+        let weight_sum = weights.fold(0i32, |sum, weight| sum.wrapping_add(weight.into()));
+        Self { bias, weight_sum, multiplier }
+    }
+}
+
+/// The factor from the sums of a channel to its outputs.
+pub(super) fn factor(input: Affine, weight_scale: f32, output: Affine) -> Result<f64, Refusal> {
+    let factor = f64::from(input.scale) * f64::from(weight_scale) / f64::from(output.scale);
+    if factor.is_finite() && factor >= 0.0 {
+        Ok(factor)
+    } else {
+        Err(Refusal::scales(format!("the scale {weight_scale} of its weights makes a factor of {factor}")))
+    }
+}
+
+/// The channel blocks of a layer, where `channels` of each of `groups` begin a new block.
+pub(super) fn blocks(channels: &[Channel], groups: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for group in channels.chunks((channels.len() / groups).max(1)) {
+        for lanes in group.chunks(LANES) {
+            let mut block = ChannelBlock::default();
+            for (lane, channel) in lanes.iter().enumerate() {
+                block.bias[lane] = channel.bias;
+                block.weight_sum[lane] = channel.weight_sum;
+                block.multiplier[lane] = channel.multiplier.multiplier;
+                block.shift[lane] = channel.multiplier.shift;
+            }
+            bytes.extend_from_slice(bytemuck::bytes_of(&block));
+        }
+    }
+    bytes
+}
+
+/// The same for a float32 layer.
+pub(super) fn blocks_float32(bias: &[f32], groups: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for group in bias.chunks((bias.len() / groups).max(1)) {
+        for lanes in group.chunks(LANES) {
+            let mut block = FloatChannelBlock::default();
+            block.bias[..lanes.len()].copy_from_slice(lanes);
+            bytes.extend_from_slice(bytemuck::bytes_of(&block));
+        }
+    }
+    bytes
+}

@@ -1,0 +1,210 @@
+//! Packs a lowered graph into a blob.
+//!
+//! A lowered graph has no batch normalization and no activation that could be fused; its tensors are float32, or int8
+//! with [`Operator::Quantize`](crate::graph::Operator::Quantize) and `Dequantize` at the borders. Int8 activations have
+//! one scale and zero point, weights are int8 constants with scales along axis 0 (convolution, fully connected) or 3
+//! (depthwise) or one scale, biases are int32 constants.
+//!
+//! [`lowering`] turns nodes into steps, [`plan`](crate::plan) finds them places, [`program`] writes them down. Golden
+//! vectors need the program to run: the blob is assembled without them, run, and assembled again.
+
+mod activation;
+mod aligned_bytes;
+mod channels;
+mod error;
+mod exact_multiplier;
+mod golden;
+mod lowering;
+mod manifest;
+mod multiplier;
+mod operators;
+mod options;
+mod packing;
+mod program;
+mod reference;
+mod sections;
+mod view;
+mod weights_section;
+
+pub use aligned_bytes::AlignedBytes;
+pub use error::PackError;
+pub use lowering::Note;
+pub use options::{Golden, InterfaceDescription, PackOptions, ReferenceData};
+pub use sections::Blob;
+
+use dunlin_runtime::format::{Operator, section};
+use dunlin_runtime::{Error, Family, scratch_bytes};
+
+use crate::graph::Graph;
+use crate::plan::{self, Plan, Problem};
+use lowering::Lowering;
+use program::ProgramSection;
+use view::{Place, ViewId};
+
+/// A blob and what there is to say about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Packed {
+    /// The blob.
+    pub blob: Blob,
+    /// Where everything lies in the arena.
+    pub plan: Plan,
+    /// What is worth knowing.
+    pub notes: Vec<Note>,
+    /// The steps, in the order in which they run.
+    pub steps: Vec<StepInfo>,
+}
+
+/// A step of the program, for reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepInfo {
+    /// The name of the node that it belongs to.
+    pub name: String,
+    /// The index of the node in the graph's list.
+    pub node: usize,
+    /// What is computed.
+    pub operator: Operator,
+    /// The output's shape.
+    pub output_shape: Vec<usize>,
+    /// Multiplications of weights and activations.
+    pub macs: u64,
+    /// Bytes of the weights section that it refers to. Steps may share some.
+    pub weight_bytes: usize,
+    /// Where the output starts in the arena.
+    pub arena_offset: usize,
+    /// The output's length in bytes.
+    pub arena_bytes: usize,
+    /// The position of this step, where the output begins to live.
+    pub first_step: usize,
+    /// The position of the last step that reads the output.
+    pub last_step: usize,
+}
+
+/// Packs a graph.
+///
+/// # Errors
+/// The first thing in the graph or the options that a blob cannot express.
+pub fn pack(graph: &Graph, options: &PackOptions) -> Result<Packed, PackError> {
+    let mut lowering = Lowering::run(graph)?;
+    let plan = plan::plan(&problem(&lowering));
+    let ranges: Vec<(f32, f32)> = (0..graph.inputs.len())
+        .map(|index| options.inputs.get(index).and_then(|input| input.range).unwrap_or((-1.0, 1.0)))
+        .collect();
+    let program = ProgramSection::new(&lowering, &plan, &ranges)?;
+    let weights = std::mem::take(&mut lowering.weights).finish();
+
+    let scratch = scratch(&lowering, &plan, &program, &weights)?;
+    let mut sections = vec![(section::WEIGHTS, weights), (section::PROGRAM, program.bytes(scratch))];
+    sections.push((section::MANIFEST, manifest::section(graph, options)?));
+    sections.push((section::NAMES, names(&plan)));
+    let draft = sections::assemble(&sections)?;
+    let model = draft.open().map_err(|error| refused(&lowering, &plan, error))?;
+    sections.push((section::GOLDEN, golden::section(&model, &options.golden)?));
+    if let Some(data) = &options.reference {
+        sections.push((section::REFERENCE, reference::section(data)?));
+    }
+    let blob = sections::assemble(&sections)?;
+    let steps = plan.order.iter().map(|&step| step_info(&lowering, &plan, step)).collect();
+    Ok(Packed { blob, notes: lowering.notes, plan, steps })
+}
+
+/// The steps and buffers as the plan sees them.
+fn problem(lowering: &Lowering) -> Problem {
+    let buffer = |id: &ViewId| match lowering.view(*id).place {
+        Place::Buffer(buffer) => Some(buffer),
+        Place::Constant(_) => None,
+    };
+    let steps = lowering.steps.iter().map(|step| {
+        let output = lowering.view(step.output);
+        let in_place = matches!(
+            step.operator,
+            Operator::Add
+                | Operator::Sub
+                | Operator::Mul
+                | Operator::Lookup
+                | Operator::Unary
+                | Operator::Softmax
+        );
+        let same = |id: &&ViewId| {
+            let input = lowering.view(**id);
+            input.dims == output.dims && input.data_type == output.data_type
+        };
+        let overwritable = step.inputs.iter().filter(|id| in_place && same(id)).filter_map(buffer);
+        plan::Step {
+            name: lowering.graph.nodes[step.node].name.clone(),
+            inputs: step.inputs.iter().filter_map(buffer).collect(),
+            output: buffer(&step.output).unwrap_or_default(),
+            overwritable: overwritable.collect(),
+        }
+    });
+    Problem { buffers: lowering.buffers.clone(), steps: steps.collect() }
+}
+
+/// The names of the steps, one a line.
+fn names(plan: &Plan) -> Vec<u8> {
+    let lines = plan.step_names.iter().map(|name| name.replace(['\n', '\r'], " "));
+    lines.collect::<Vec<_>>().join("\n").into_bytes()
+}
+
+/// The most scratch that a step needs, per kernel family.
+fn scratch(
+    lowering: &Lowering,
+    plan: &Plan,
+    program: &ProgramSection,
+    weights: &[u8],
+) -> Result<[u32; 8], PackError> {
+    // More than any step needs: the runtime refuses programs that state too little.
+    let sections = [(section::WEIGHTS, weights.to_vec()), (section::PROGRAM, program.bytes([u32::MAX; 8]))];
+    let draft = sections::assemble(&sections).map_err(|error| match error {
+        PackError::Refused(error) => refused(lowering, plan, error),
+        other => other,
+    })?;
+    let model = draft.open().map_err(|error| refused(lowering, plan, error))?;
+    let mut most = [0; 8];
+    for step in 0..model.program().steps().len() {
+        let Some(operation) = model.program().operation(step) else { continue };
+        for family in Family::ALL {
+            let needed = scratch_bytes(&operation, family).map_err(|defect| {
+                refused(lowering, plan, Error::MalformedStep { step: step as u16, defect })
+            })?;
+            most[family as usize] = needed.max(most[family as usize]);
+        }
+    }
+    Ok(most)
+}
+
+/// A refusal of the runtime with the name of the node that it is about.
+fn refused(lowering: &Lowering, plan: &Plan, error: Error) -> PackError {
+    let Error::MalformedStep { step, defect } = error else { return PackError::Refused(error) };
+    let Some(&index) = plan.order.get(usize::from(step)) else { return PackError::Refused(error) };
+    let node = &lowering.graph.nodes[lowering.steps[index].node];
+    PackError::Node {
+        node: node.name.clone(),
+        operator: node.operator.to_string(),
+        problem: format!("the runtime cannot execute it: {defect}"),
+        advice: "check its extents and padding, or report this as a defect of Dunlin, with the model".into(),
+    }
+}
+
+fn step_info(lowering: &Lowering, plan: &Plan, index: usize) -> StepInfo {
+    let step = &lowering.steps[index];
+    let output = lowering.view(step.output);
+    let skipped = output.dims.len() - usize::from(output.rank);
+    let mut info = StepInfo {
+        name: lowering.graph.nodes[step.node].name.clone(),
+        node: step.node,
+        operator: step.operator,
+        output_shape: output.dims.iter().skip(skipped).map(|&dim| dim as usize).collect(),
+        macs: step.macs,
+        weight_bytes: step.weight_bytes,
+        arena_offset: 0,
+        arena_bytes: output.bytes(),
+        first_step: 0,
+        last_step: 0,
+    };
+    if let Place::Buffer(buffer) = output.place {
+        let planned = &plan.buffers[buffer];
+        info.arena_offset = planned.offset;
+        (info.first_step, info.last_step) = (planned.first_step, planned.last_step);
+    }
+    info
+}
