@@ -28,7 +28,8 @@ pub fn options() -> Options {
         defmt::error!("the command line cannot be read");
         exit::with(exit::USAGE)
     };
-    for word in &words {
+    // The first word is the name of the program.
+    for word in (&words).skip(1) {
         if word.is_err() || word.is_ok_and(|word| options.apply(word).is_err()) {
             defmt::error!("{=str} is not an option of this image", word.unwrap_or("(not UTF-8)"));
             exit::with(exit::USAGE)

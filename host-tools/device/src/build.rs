@@ -1,0 +1,79 @@
+//! Building the program that runs on a board.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::board::{Board, Subject};
+use crate::error::DeviceError;
+use crate::process::output;
+
+/// How rustup names the machine that it runs on is not needed: without a target, cargo builds for it.
+const LINKER_AARCH64: &str = "aarch64-linux-gnu-gcc";
+
+/// Builds the image or runner of `board`, or finds that the one from last time is fresh, and returns where it is.
+///
+/// # Errors
+/// [`DeviceError::BudgetOnly`], [`DeviceError::NoSources`], [`DeviceError::MissingTarget`], [`DeviceError::MissingTool`] or
+/// [`DeviceError::Build`].
+pub fn build(board: &Board) -> Result<PathBuf, DeviceError> {
+    let sources = sources()?;
+    let (workspace, package, target, target_dir) = match board.subject()? {
+        Subject::Machine { target, .. } => {
+            let workspace = sources.join("firmware/cortex-m");
+            let target_dir = workspace.join("target");
+            (workspace, board.name, Some(target), target_dir)
+        }
+        Subject::Emulated { target, .. } => {
+            require_linker()?;
+            (sources.clone(), "dunlin-runner", Some(target), sources.join("target/runner"))
+        }
+        Subject::Native => (sources.clone(), "dunlin-runner", None, sources.join("target/runner")),
+    };
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(&workspace).args(["build", "--release", "--package", package, "--target-dir"]);
+    cargo.arg(&target_dir).env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER_AARCH64);
+    let mut folder = target_dir;
+    if let Some(target) = target {
+        require_target(&workspace, target)?;
+        cargo.args(["--target", target]);
+        folder.push(target);
+    }
+    let built = output(&mut cargo, "cargo", "curl https://sh.rustup.rs -sSf | sh")?;
+    if !built.status.success() {
+        let output = String::from_utf8_lossy(&built.stderr).into_owned();
+        return Err(DeviceError::Build { board: board.name, output });
+    }
+    folder.push("release");
+    folder.push(package);
+    Ok(folder)
+}
+
+/// The checkout that holds the sources of the images.
+fn sources() -> Result<PathBuf, DeviceError> {
+    let built_from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let path = std::env::var_os("DUNLIN_SOURCES").map_or(built_from, PathBuf::from);
+    path.join("firmware/cortex-m/Cargo.toml")
+        .canonicalize()
+        .ok()
+        .and_then(|manifest| manifest.ancestors().nth(3).map(Path::to_owned))
+        .ok_or(DeviceError::NoSources { path })
+}
+
+/// Checks that the toolchain of `workspace` has the standard library of `target`.
+fn require_target(workspace: &Path, target: &'static str) -> Result<(), DeviceError> {
+    let mut rustc = Command::new("rustc");
+    rustc.current_dir(workspace).args(["--print", "target-libdir", "--target", target]);
+    let printed = output(&mut rustc, "rustc", "curl https://sh.rustup.rs -sSf | sh")?;
+    let folder = String::from_utf8_lossy(&printed.stdout).trim().to_owned();
+    if printed.status.success() && Path::new(&folder).is_dir() {
+        Ok(())
+    } else {
+        Err(DeviceError::MissingTarget { target })
+    }
+}
+
+fn require_linker() -> Result<(), DeviceError> {
+    let mut linker = Command::new(LINKER_AARCH64);
+    let install = "apt-get install gcc-aarch64-linux-gnu";
+    output(linker.arg("--version"), LINKER_AARCH64, install).map(|_| ())
+}

@@ -1,0 +1,30 @@
+//! Boards: builds their images, runs blobs on them, emulated or native, and brings back what they report.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use dunlin_device::{Board, Request, run};
+//!
+//! let board = Board::named("mps2-an386")?;
+//! let sample = vec![0u8; 64]; // all inputs of the model, in the order of the program
+//! let report = run(board, &std::fs::read("model.dnl")?, &[sample], &Request::default())?;
+//! println!("{} in {}: {:?}", report.family.name(), report.run, report.outputs[0]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod board;
+mod build;
+mod error;
+mod log;
+mod process;
+mod report;
+mod run;
+mod sizes;
+
+pub use board::{BOARDS, Board, Subject};
+pub use build::build;
+pub use dunlin_harness::Options;
+pub use error::DeviceError;
+pub use report::{Arena, Cost, RunReport, StackUse, StepCost, StepHash};
+pub use run::{Request, run};
+pub use sizes::{Sizes, sizes};

@@ -1,0 +1,152 @@
+//! Running a blob on a board.
+
+use std::ffi::CStr;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use dunlin_harness::{Options, files};
+
+use crate::board::{Board, Subject};
+use crate::build::build;
+use crate::error::DeviceError;
+use crate::log;
+use crate::process::Running;
+use crate::report::{Clock, RunReport};
+use crate::sizes::sizes;
+
+/// An emulated instruction takes 2^8 ns, several ticks of every board's clock, so that instructions are counted exactly.
+const INSTRUCTION_SHIFT: u32 = 8;
+/// What the device logs, in the temporary folder.
+const LOG: &str = "log.bin";
+/// What the emulator has to say, in the temporary folder.
+const ERRORS: &str = "errors.txt";
+
+/// What to run, beside blob and samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What the device is asked for.
+    pub options: Options,
+    /// QEMU's name of the processor for the board `aarch64`: `cortex-a72` has no dot product, `cortex-a76` has it.
+    pub processor: Option<String>,
+    /// When to give up.
+    pub time_limit: Duration,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Request { options: Options::default(), processor: None, time_limit: Duration::from_secs(300) }
+    }
+}
+
+/// Builds the image of `board` if need be and runs `blob` on it, with `samples` of all inputs in the order of the program.
+///
+/// # Errors
+/// See [`DeviceError`].
+pub fn run(
+    board: &Board,
+    blob: &[u8],
+    samples: &[Vec<u8>],
+    request: &Request,
+) -> Result<RunReport, DeviceError> {
+    let subject = board.subject()?;
+    if let Subject::Machine { blob_at: Some((_, room)), .. } = subject
+        && blob.len() > room
+    {
+        return Err(DeviceError::BlobTooLong { board: board.name, bytes: blob.len(), room });
+    }
+    let program = build(board)?;
+    let folder = tempfile::tempdir().map_err(DeviceError::io("creating a temporary folder"))?;
+    let folder = folder.path();
+    write(folder, files::BLOB, blob)?;
+    write(folder, files::INPUTS, &samples.concat())?;
+
+    let (mut command, tool, install) = command(subject, &program, request);
+    command.current_dir(folder);
+    let (log_path, errors_path) = (folder.join(LOG), folder.join(ERRORS));
+    let mut running = Running::start(&mut command, &log_path, &errors_path, tool, install)?;
+    let status = running
+        .wait(request.time_limit)?
+        .ok_or(DeviceError::TimedOut { board: board.name, limit: request.time_limit })?;
+
+    let mut lines = match subject {
+        Subject::Machine { .. } => {
+            let elf = fs::read(&program).map_err(DeviceError::io("reading the image"))?;
+            log::decode(&elf, &read(folder, LOG)?)
+        }
+        Subject::Emulated { .. } | Subject::Native => Vec::new(),
+    };
+    let records = fs::read(folder.join(name(files::REPORT))).unwrap_or_default();
+    let outputs = fs::read(folder.join(name(files::OUTPUTS))).unwrap_or_default();
+    let report = RunReport::read(board.name, clock(subject), records, &outputs);
+    // A failure that the report explains is not an early end.
+    if !status.success() && !matches!(report, Err(DeviceError::Refused { .. })) {
+        lines.extend(String::from_utf8_lossy(&read(folder, ERRORS)?).lines().map(str::to_owned));
+        return Err(DeviceError::Ended { board: board.name, code: status.code(), log: lines.join("\n") });
+    }
+    let mut report = report?;
+    report.log = lines;
+    if matches!(subject, Subject::Machine { .. }) {
+        report.sizes = Some(sizes(&program)?);
+    }
+    Ok(report)
+}
+
+/// The command that runs `program`, the tool that it starts and how that is installed.
+fn command(subject: Subject, program: &Path, request: &Request) -> (Command, &'static str, &'static str) {
+    let mut words = vec!["dunlin".to_owned()];
+    request.options.for_each_word(|word| words.push(word.to_string()));
+    match subject {
+        Subject::Machine { machine, blob_at, .. } => {
+            let tool = "qemu-system-arm";
+            let mut command = Command::new(tool);
+            command.args(["-machine", machine, "-display", "none", "-serial", "none", "-monitor", "none"]);
+            command.args(["-nic", "none", "-icount", &format!("shift={INSTRUCTION_SHIFT}")]);
+            let arguments = words.iter().map(|word| format!(",arg={word}")).collect::<String>();
+            command.args(["-semihosting-config", &format!("enable=on,target=native{arguments}")]);
+            if let Some((address, _)) = blob_at {
+                let blob = name(files::BLOB);
+                command.args(["-device", &format!("loader,file={blob},addr={address:#x},force-raw=on")]);
+            }
+            command.arg("-kernel").arg(program);
+            (command, tool, "apt-get install qemu-system-arm")
+        }
+        Subject::Emulated { processor, .. } => {
+            let tool = "qemu-aarch64";
+            let mut command = Command::new(tool);
+            command.args(["-L", "/usr/aarch64-linux-gnu", "-cpu"]);
+            command.arg(request.processor.as_deref().unwrap_or(processor)).arg(program).args(&words[1..]);
+            (command, tool, "apt-get install qemu-user")
+        }
+        Subject::Native => {
+            let mut command = Command::new(program);
+            command.args(&words[1..]);
+            (command, "dunlin-runner", "cargo build --release --package dunlin-runner")
+        }
+    }
+}
+
+fn clock(subject: Subject) -> Clock {
+    match subject {
+        Subject::Machine { clock_hertz, .. } => {
+            Clock::Instructions { hertz: clock_hertz, instruction_ns: 1 << INSTRUCTION_SHIFT }
+        }
+        Subject::Emulated { .. } | Subject::Native => Clock::Nanoseconds,
+    }
+}
+
+/// The name of an exchanged file; all of them are ASCII.
+fn name(name: &CStr) -> &str {
+    name.to_str().unwrap_or_default()
+}
+
+fn write(folder: &Path, file: &CStr, bytes: &[u8]) -> Result<(), DeviceError> {
+    let path = folder.join(name(file));
+    fs::write(&path, bytes).map_err(DeviceError::io(format!("writing {}", path.display())))
+}
+
+fn read(folder: &Path, file: &str) -> Result<Vec<u8>, DeviceError> {
+    let path = folder.join(file);
+    fs::read(&path).map_err(DeviceError::io(format!("reading {}", path.display())))
+}
