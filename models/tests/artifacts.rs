@@ -74,8 +74,8 @@ fn models_compute_what_the_training_framework_computed() {
     for sample in samples() {
         let model = tract_onnx::onnx()
             .model_for_read(&mut Cursor::new(sample.onnx))
-            .and_then(|model| model.into_optimized())
-            .and_then(|model| model.into_runnable())
+            .and_then(InferenceModelExt::into_optimized)
+            .and_then(IntoRunnable::into_runnable)
             .expect("the model runs");
         let inputs: ArrayD<f32> = array(sample.test, "x");
         let expected: Array2<f32> = array(sample.test, "expected").into_dimensionality().expect("has rows");

@@ -59,8 +59,8 @@ fn the_export_computes_what_was_trained() {
         let onnx = trained.file(&format!("{name}.onnx")).expect("is exported");
         let model = tract_onnx::onnx()
             .model_for_read(&mut Cursor::new(onnx))
-            .and_then(|model| model.into_optimized())
-            .and_then(|model| model.into_runnable())
+            .and_then(InferenceModelExt::into_optimized)
+            .and_then(IntoRunnable::into_runnable)
             .expect("the model runs");
         let mut inputs = NpzReader::new(Cursor::new(trained.file("inputs.npz").expect("is written")))
             .expect("is an archive");
