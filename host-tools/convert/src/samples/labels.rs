@@ -1,4 +1,4 @@
-//! Numbers of classes.
+//! What is true of samples: numbers of classes, or values.
 
 use super::{SampleError, SampleFile, SampleProblem};
 
@@ -22,4 +22,21 @@ pub fn read_labels(location: &str, samples: usize, classes: usize) -> Result<Vec
         Ok(())
     })?;
     Ok(labels)
+}
+
+/// Reads the right values of `samples` samples with `outputs` values each: an array whose first axis counts samples.
+///
+/// # Errors
+/// Those of [`SampleFile::open`], [`SampleProblem::LabelCount`] and [`SampleProblem::NotFinite`].
+pub fn read_values(location: &str, samples: usize, outputs: usize) -> Result<Vec<f32>, SampleError> {
+    let file = SampleFile::open(location)?;
+    if file.count() != samples {
+        return Err(file.fail(SampleProblem::LabelCount { found: file.count(), expected: samples }));
+    }
+    let mut values = Vec::with_capacity(samples * outputs);
+    file.arrange(&[1, outputs], None)?.for_each(|_, sample| {
+        values.extend_from_slice(sample);
+        Ok::<(), SampleError>(())
+    })?;
+    Ok(values)
 }

@@ -34,7 +34,7 @@ use std::path::Path;
 pub use arrangement::Samples;
 pub use element::ElementType;
 pub use error::{SampleError, SampleProblem};
-pub use labels::read_labels;
+pub use labels::{read_labels, read_values};
 pub use layout_text::{describe_layout, parse_layout};
 pub use location::Location;
 pub use npy::{NpyElement, encode_npy};
