@@ -106,10 +106,11 @@ fn compute(graph: &Graph, node: &Node, values: &[Vec<f32>]) -> Vec<f32> {
                 let mut sum = f64::from(value(node.inputs[2])[index[3]]);
                 each_tap(index, &weights.shape[1..3], *stride, *dilation, *padding, |row, column, tap| {
                     if let Some([h, w]) = inside(row, column, x_shape) {
+                        let pixel = offset(&[index[0], h, w, group * inputs], x_shape);
+                        let weight = offset(&[index[3], tap[0], tap[1], 0], weights.shape);
                         for channel in 0..inputs {
-                            let pixel = offset(&[index[0], h, w, group * inputs + channel], x_shape);
-                            let weight = offset(&[index[3], tap[0], tap[1], channel], weights.shape);
-                            sum += f64::from(x[pixel]) * f64::from(weights.values[weight]);
+                            sum +=
+                                f64::from(x[pixel + channel]) * f64::from(weights.values[weight + channel]);
                         }
                     }
                 });

@@ -68,7 +68,7 @@ fn affine_before(graph: &Graph, x: TensorId, reader: usize) -> Option<(usize, bo
 }
 
 /// Whether a chain of constants that starts at a graph input and ends in this node treats features differently.
-fn standardises_input(graph: &Graph, index: usize) -> bool {
+pub fn standardises_input(graph: &Graph, index: usize) -> bool {
     let mut uniform = true;
     let mut index = index;
     loop {

@@ -1,6 +1,7 @@
 //! Rewrites of the float graph, each in a file of its own. None changes what the graph computes, apart from float
 //! rounding.
 
+pub mod affine_to_depthwise;
 pub mod fold_affine_backward;
 pub mod fold_affine_forward;
 pub mod fold_constants;
@@ -29,7 +30,7 @@ type Pass = fn(&mut Graph) -> usize;
 
 /// The passes of one round. Constants come first, as all others look for them; patterns of several operators are
 /// recognised before their parts are folded into something else.
-const PASSES: [(&str, Pass); 12] = [
+const PASSES: [(&str, Pass); 13] = [
     ("fold_constants", fold_constants::run),
     ("remove_identities", remove_identities::run),
     ("layout", layout::run),
@@ -38,6 +39,7 @@ const PASSES: [(&str, Pass); 12] = [
     ("merge_affine", merge_affine::run),
     ("fold_affine_backward", fold_affine_backward::run),
     ("fold_affine_forward", fold_affine_forward::run),
+    ("affine_to_depthwise", affine_to_depthwise::run),
     ("fuse_activation", fuse_activation::run),
     ("fuse_padding", fuse_padding::run),
     ("mean_to_pool", mean_to_pool::run),

@@ -18,15 +18,18 @@ pub fn run(graph: &mut Graph) -> usize {
     settle(graph);
     for position in 0..graph.inputs.len() {
         let input = graph.inputs[position];
+        let mut best = None;
         for map in borders::suggestions(graph, input) {
             let mut candidate = graph.clone();
             if borders::relayout_input(&mut candidate, input, &map) {
                 settle(&mut candidate);
-                if borders::cost(&candidate) < borders::cost(graph) {
-                    *graph = candidate;
-                    break;
+                if borders::cost(&candidate) < borders::cost(best.as_ref().unwrap_or(graph)) {
+                    best = Some(candidate);
                 }
             }
+        }
+        if let Some(best) = best {
+            *graph = best;
         }
     }
     if borders::relayout_outputs(graph) > 0 {
@@ -47,10 +50,7 @@ fn settle(graph: &mut Graph) {
 
 fn step(graph: &mut Graph) -> bool {
     (0..graph.nodes.len()).any(|index| {
-        simplify_input(graph, index)
-            || sink::sink(graph, index)
-            || dense::permute_weights(graph, index)
-            || dense::lift_function(graph, index)
+        simplify_input(graph, index) || sink::sink(graph, index) || dense::permute_weights(graph, index)
     }) || simplify_outputs(graph)
 }
 
