@@ -131,8 +131,14 @@ impl Graph {
         }
     }
 
-    /// Lets everything that reads `old`, the graph's outputs included, read `new` instead.
+    /// Lets everything that reads `old`, the graph's outputs included, read `new` instead. An output's layout in the
+    /// model file goes with it.
     pub fn replace_uses(&mut self, old: TensorId, new: TensorId) {
+        if self.outputs.contains(&old)
+            && let Some(layout) = self.file_layouts.remove(&old)
+        {
+            self.file_layouts.insert(new, layout);
+        }
         let readers = self.nodes.iter_mut().flat_map(|node| &mut node.inputs).chain(&mut self.outputs);
         for id in readers.filter(|id| **id == old) {
             *id = new;

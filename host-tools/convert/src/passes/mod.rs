@@ -26,11 +26,12 @@ pub struct PassReport {
     pub rewrites: usize,
 }
 
-type Pass = fn(&mut Graph) -> usize;
+/// A rewrite of a float graph; it returns how many rewrites it made.
+pub type Pass = fn(&mut Graph) -> usize;
 
-/// The passes of one round. Constants come first, as all others look for them; patterns of several operators are
+/// The passes of one round, by name. Constants come first, as all others look for them; patterns of several operators are
 /// recognised before their parts are folded into something else.
-const PASSES: [(&str, Pass); 13] = [
+pub const PASSES: [(&str, Pass); 13] = [
     ("fold_constants", fold_constants::run),
     ("remove_identities", remove_identities::run),
     ("layout", layout::run),

@@ -12,11 +12,10 @@ pub fn run(graph: &mut Graph) -> usize {
         if !is_identity(graph, &node) || graph.shape(input) != graph.shape(node.output) {
             continue;
         }
-        // An output must stay something that a node computes.
-        let changes_nothing = graph.consumers(node.output).is_empty() && !is_output;
-        if changes_nothing
-            || (is_output && (graph.inputs.contains(&input) || graph.tensor(input).is_constant()))
-        {
+        // An output must stay something that a node computes, and no two outputs may become one.
+        let taken = graph.inputs.contains(&input) || graph.outputs.contains(&input);
+        let unread = graph.consumers(node.output).is_empty() && !is_output;
+        if unread || (is_output && (taken || graph.tensor(input).is_constant())) {
             continue;
         }
         graph.replace_uses(node.output, input);

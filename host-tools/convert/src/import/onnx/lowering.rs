@@ -35,6 +35,9 @@ impl Refusal {
     }
 }
 
+/// More elements than any device that this is for could hold.
+const MOST_ELEMENTS: usize = 1 << 30;
+
 /// A node's name, or that of its first output if it has none.
 pub fn node_name(node: &NodeProto) -> String {
     let name = if node.name.is_empty() { node.output.first() } else { Some(&node.name) };
@@ -213,6 +216,16 @@ impl Lowering {
         }
         if shape.contains(&0) {
             return Err(Refusal::malformed(format!("`{name}` is empty: {shape:?}")));
+        }
+        if shape
+            .iter()
+            .try_fold(1, |count: usize, &extent| count.checked_mul(extent))
+            .is_none_or(|n| n > MOST_ELEMENTS)
+        {
+            return Err(Refusal::unsupported(
+                format!("`{name}` has the shape {shape:?}, more than 2³⁰ elements"),
+                "make the model smaller",
+            ));
         }
         Ok(shape)
     }

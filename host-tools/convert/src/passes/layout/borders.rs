@@ -9,7 +9,9 @@ pub fn relayout_outputs(graph: &mut Graph) -> usize {
     for position in 0..graph.outputs.len() {
         let output = graph.outputs[position];
         let chain = Chain::ending_in(graph, output);
-        let taken = graph.outputs.contains(&chain.root) || graph.inputs.contains(&chain.root);
+        let taken = graph.outputs.contains(&chain.root)
+            || graph.inputs.contains(&chain.root)
+            || graph.file_layouts.contains_key(&output);
         if !chain.is_real(graph) || taken || graph.tensor(chain.root).is_constant() {
             continue;
         }

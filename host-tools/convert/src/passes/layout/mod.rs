@@ -9,7 +9,7 @@ mod borders;
 mod dense;
 mod sink;
 
-use crate::graph::{Graph, Operator};
+use crate::graph::{Graph, Operator, TensorId};
 use axis_map::{Chain, insert};
 
 /// Removes as many transposes as possible. Returns how many fewer there are.
@@ -93,9 +93,9 @@ fn simplify_outputs(graph: &mut Graph) -> bool {
             continue;
         }
         let (transpose, reshape) = chain.map.steps(graph.shape(chain.root));
-        let is_input = graph.inputs.contains(&chain.root);
-        if transpose.is_none() && reshape.is_none() && !is_input {
-            graph.outputs[position] = chain.root;
+        let taken = graph.inputs.contains(&chain.root) || graph.outputs.contains(&chain.root);
+        if transpose.is_none() && reshape.is_none() && !taken {
+            replace_output(graph, position, chain.root);
             return true;
         }
         let needed = usize::from(transpose.is_some()) + usize::from(reshape.is_some());
@@ -103,9 +103,62 @@ fn simplify_outputs(graph: &mut Graph) -> bool {
             let shortened = graph.add_tensor(graph.tensor(output).clone());
             let end = graph.nodes.len();
             insert(graph, end, chain.root, &chain.map, shortened);
-            graph.outputs[position] = shortened;
+            replace_output(graph, position, shortened);
             return true;
         }
     }
     false
+}
+
+/// Lets an output be another tensor of the same elements.
+fn replace_output(graph: &mut Graph, position: usize, new: TensorId) {
+    let old = std::mem::replace(&mut graph.outputs[position], new);
+    if let Some(layout) = graph.file_layouts.remove(&old) {
+        graph.file_layouts.insert(new, layout);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::UnaryFunction;
+    use crate::passes::fixture::{append, append_binary, append_conv, graph_with_input, kinds};
+
+    /// Appends a convolution as the importer of an NCHW model does.
+    fn append_channels_first_conv(graph: &mut Graph, x: TensorId) -> TensorId {
+        let image = append(graph, Operator::Transpose { permutation: vec![0, 2, 3, 1] }, &[x]);
+        let result = append_conv(graph, image, 2, [1, 1], Default::default());
+        append(graph, Operator::Transpose { permutation: vec![0, 3, 1, 2] }, &[result])
+    }
+
+    #[test]
+    fn transposes_of_a_residual_block_cancel_and_borders_are_declared_anew() {
+        let (mut graph, input) = graph_with_input(&[1, 2, 3, 4]);
+        let scaled =
+            append_binary(&mut graph, crate::graph::BinaryFunction::Mul, input, &[1, 2, 1, 1], &[2.0, 3.0]);
+        let first = append_channels_first_conv(&mut graph, scaled);
+        let relu = append(&mut graph, Operator::Unary { function: UnaryFunction::Relu }, &[first]);
+        let second = append_channels_first_conv(&mut graph, relu);
+        let joined = append(&mut graph, Operator::Concat { axis: 1 }, &[second, scaled]);
+        graph.outputs.push(joined);
+        assert_eq!(run(&mut graph), 4);
+        assert_eq!(kinds(&graph), ["mul", "conv2d", "relu", "conv2d", "concat"]);
+        assert_eq!(graph.shape(graph.inputs[0]), [1, 3, 4, 2]);
+        assert_eq!(graph.file_layouts[&graph.inputs[0]].permutation, [0, 2, 3, 1]);
+        assert_eq!(graph.file_layouts[&graph.outputs[0]].shape, [1, 4, 3, 4]);
+        assert_eq!(graph.nodes[4].operator, Operator::Concat { axis: 3 });
+        assert_eq!(graph.shape(graph.nodes[0].inputs[1]), [1, 1, 1, 2]);
+        graph.validate().unwrap();
+    }
+
+    #[test]
+    fn a_transpose_with_a_purpose_stays() {
+        let (mut graph, input) = graph_with_input(&[1, 3, 4, 2]);
+        let conv = append_conv(&mut graph, input, 2, [2, 1], Default::default());
+        let turned = append(&mut graph, Operator::Transpose { permutation: vec![0, 2, 1, 3] }, &[conv]);
+        let conv = append_conv(&mut graph, turned, 2, [2, 1], Default::default());
+        graph.outputs.push(conv);
+        assert_eq!(run(&mut graph), 0);
+        assert_eq!(kinds(&graph), ["conv2d", "transpose", "conv2d"]);
+    }
 }

@@ -83,6 +83,9 @@ pub fn lower_pad(lowering: &mut Lowering, node: &NodeProto) -> Result<(), Refusa
     if listed.len() != 2 * axes.len() {
         return Err(Refusal::malformed(format!("pads {listed:?} for the axes {axes:?}")));
     }
+    if listed.iter().any(|&pad| pad > 1 << 24) {
+        return Err(Refusal::malformed(format!("pads {listed:?} are absurdly large")));
+    }
     let pads: Option<Vec<usize>> = listed.iter().map(|&pad| usize::try_from(pad).ok()).collect();
     let pads = pads.ok_or_else(|| {
         Refusal::unsupported(format!("negative pads {listed:?} crop the input"), "crop with a Slice instead")

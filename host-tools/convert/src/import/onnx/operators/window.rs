@@ -6,6 +6,9 @@ use crate::graph::Padding;
 use crate::import::onnx::attributes::Attributes;
 use crate::import::onnx::lowering::Refusal;
 
+/// Keeps sums and products of extents far from overflow.
+const GREATEST_EXTENT: usize = 1 << 24;
+
 /// A two-dimensional sliding window; a signal is an image of one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Window {
@@ -40,16 +43,18 @@ impl Window {
         if [kernel, stride, dilation].iter().flatten().any(|&extent| extent == 0) {
             return Err(Refusal::malformed("kernel, strides and dilations must be at least 1"));
         }
-        let taps = [0, 1].map(|axis| (kernel[axis] - 1).checked_mul(dilation[axis]));
-        let [Some(rows), Some(columns)] = taps else {
-            return Err(Refusal::malformed("the kernel is too large"));
-        };
-        let extent = [rows + 1, columns + 1];
+        let pads = node.size_list("pads")?.unwrap_or(vec![0; 2 * spatial.len()]);
+        let extents = [image, kernel, stride, dilation];
+        if extents.iter().flatten().chain(&pads).any(|&extent| extent > GREATEST_EXTENT) {
+            return Err(Refusal::malformed(
+                "the image, kernel, strides, dilations or pads are absurdly large",
+            ));
+        }
+        let extent = [0, 1].map(|axis| (kernel[axis] - 1) * dilation[axis] + 1);
         let mut before = [0; 2];
         let mut after = [0; 2];
         match node.string("auto_pad")?.as_deref() {
             None | Some("NOTSET" | "") => {
-                let pads = node.size_list("pads")?.unwrap_or(vec![0; 2 * spatial.len()]);
                 if pads.len() != 2 * spatial.len() {
                     return Err(Refusal::malformed(format!(
                         "pads {pads:?} for {} spatial axes",
