@@ -50,6 +50,6 @@ pub(crate) fn execute(
         let right = scaled(right, right_zero, attributes.right_multiplier, attributes.right_shift);
         let sum = if subtract { left.wrapping_sub(right) } else { left.wrapping_add(right) };
         let output = scale_rounding_twice(sum, attributes.output_multiplier, attributes.output_shift);
-        output.wrapping_add(zero_point).clamp(low, high) as i8
+        output.wrapping_add(zero_point).max(low).min(high) as i8
     })
 }

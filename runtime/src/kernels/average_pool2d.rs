@@ -48,7 +48,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
                 sum.wrapping_add(memory.input.get(index).map_or(0, |&value| i32::from(value)))
             });
             let half = if sum > 0 { count / 2 } else { -(count / 2) };
-            *output = sum.wrapping_add(half).wrapping_div(count).clamp(low, high) as i8;
+            *output = sum.wrapping_add(half).wrapping_div(count).max(low).min(high) as i8;
         }
     })
 }

@@ -4,6 +4,7 @@ use super::Memory;
 use super::arch::{self, Gemm, Kernels, OutputQuantization, Rounding};
 use super::convolution::{verify_channels, verify_geometry, windows};
 use super::memory::Separate;
+use super::parts::parts;
 use super::window::Window;
 use crate::error::Defect;
 use crate::family::Family;
@@ -140,7 +141,7 @@ fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Fami
         return Ok(());
     }
     let group_weights = product(&[layout.blocks, layout.cells])?;
-    let groups = weights.chunks_exact(group_weights.max(1)).zip(channels.chunks_exact(layout.blocks.max(1)));
+    let groups = parts(weights, group_weights).zip(parts(channels, layout.blocks));
     let Separate { input: pixels, output: outputs, scratch } = memory;
     for (group, (weights, channels)) in groups.enumerate() {
         let job = Gemm {
@@ -278,9 +279,8 @@ fn execute_float32(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result
                 let Some(pixel) = outputs.next() else { return Err(Defect::Placement) };
                 let (origin_y, origin_x) = (rows.origin(y), columns.origin(x));
                 let groups = pixel.chunks_exact_mut(layout.channels_out.max(1)).enumerate();
-                let group_blocks = weights
-                    .chunks_exact((layout.blocks * block_length).max(1))
-                    .zip(channels.chunks_exact(layout.blocks.max(1)));
+                let group_blocks =
+                    parts(weights, layout.blocks * block_length).zip(parts(channels, layout.blocks));
                 for ((group, outputs), (weights, channels)) in groups.zip(group_blocks) {
                     let lanes = outputs.chunks_mut(LANES);
                     let blocks = weights.chunks_exact(block_length.max(1)).zip(channels);

@@ -4,6 +4,7 @@ use super::Memory;
 use super::arch::{self, Gemm, OutputQuantization, Rounding};
 use super::conv2d::accumulate;
 use super::convolution::verify_channels;
+use super::parts::{parts, parts_mut};
 use crate::error::Defect;
 use crate::family::Family;
 use crate::format::attributes::FullyConnected;
@@ -110,8 +111,8 @@ fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Fami
     let column_stride = job.cells.saturating_mul(4);
     let column = scratch.get_mut(..column_stride).ok_or(Defect::Scratch)?;
     column.fill(0);
-    let vectors = memory.input.chunks_exact(layout.inputs.max(1));
-    for (vector, outputs) in vectors.zip(memory.output.chunks_exact_mut(layout.outputs.max(1))) {
+    let vectors = parts(memory.input, layout.inputs);
+    for (vector, outputs) in vectors.zip(parts_mut(memory.output, layout.outputs)) {
         for (value, source) in column.iter_mut().zip(vector) {
             *value = *source;
         }
@@ -128,8 +129,8 @@ fn execute_float32(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result
     let channels: &[FloatChannelBlock] = operation.weights(attributes.channels_offset, layout.blocks)?;
     let (low, high) = attributes.clamp.as_float32();
     let memory = memory.separate::<f32, f32>(operation.input(0)?, operation.output())?;
-    let vectors = memory.input.chunks_exact(layout.inputs.max(1));
-    for (vector, outputs) in vectors.zip(memory.output.chunks_exact_mut(layout.outputs.max(1))) {
+    let vectors = parts(memory.input, layout.inputs);
+    for (vector, outputs) in vectors.zip(parts_mut(memory.output, layout.outputs)) {
         let blocks = weights.chunks_exact(layout.inputs.max(1)).zip(channels);
         for (outputs, (weights, channels)) in outputs.chunks_mut(LANES).zip(blocks) {
             let mut sums = [0f32; LANES];

@@ -38,7 +38,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
         let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
         for (channel, output) in pixel.iter_mut().take(channels).enumerate() {
             let values = window.elements(channel).map(|index| memory.input.get(index).copied().unwrap_or(0));
-            *output = i32::from(values.fold(i8::MIN, i8::max)).clamp(low, high) as i8;
+            *output = i32::from(values.fold(i8::MIN, i8::max)).max(low).min(high) as i8;
         }
     })
 }

@@ -16,6 +16,7 @@ pub(crate) mod max_pool2d;
 mod memory;
 pub(crate) mod multiplication;
 pub(crate) mod pad;
+mod parts;
 mod pool;
 pub(crate) mod quantize;
 pub(crate) mod reduction;

@@ -35,6 +35,6 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
         let right = i32::from(right).wrapping_sub(right_zero);
         let product = left.wrapping_mul(right);
         let output = scale_rounding_twice(product, attributes.output_multiplier, attributes.output_shift);
-        output.wrapping_add(zero_point).clamp(low, high) as i8
+        output.wrapping_add(zero_point).max(low).min(high) as i8
     })
 }

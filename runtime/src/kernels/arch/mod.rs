@@ -81,7 +81,7 @@ impl OutputQuantization {
             Rounding::Once => scale_rounding_once,
         };
         let scaled = scale(sum.wrapping_add(folded), of(&channels.multiplier), of(&channels.shift));
-        scaled.wrapping_add(self.output_zero_point).clamp(self.low, self.high) as i8
+        scaled.wrapping_add(self.output_zero_point).max(self.low).min(self.high) as i8
     }
 }
 
