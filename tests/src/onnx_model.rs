@@ -104,6 +104,23 @@ impl OnnxModel {
         self
     }
 
+    /// Lets an axis of the input be open, with a name.
+    pub fn open_axis(&mut self, axis: usize, name: &str) -> &mut Self {
+        let declared = self.graph.input[0].r#type.as_mut().and_then(|declared| declared.value.as_mut());
+        if let Some(type_proto::Value::TensorType(type_proto::Tensor { shape: Some(shape), .. })) = declared {
+            shape.dim[axis].value = Some(dimension::Value::DimParam(name.into()));
+        }
+        self
+    }
+
+    /// Lets the node added last be of another domain.
+    pub fn domain(&mut self, domain: &str) -> &mut Self {
+        if let Some(node) = self.graph.node.last_mut() {
+            node.domain = domain.into();
+        }
+        self
+    }
+
     /// Adds a batch normalisation of random parameters.
     pub fn batch_normalization(&mut self, input: &str, output: &str, channels: i64) -> &mut Self {
         let scale = self.weights(&[channels]);

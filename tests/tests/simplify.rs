@@ -158,7 +158,7 @@ impl Grower {
             let operator = Operator::DepthwiseConv2d { stride, dilation, padding, activation };
             self.append(operator, vec![x, weights, bias]);
         } else {
-            let groups = if channels % 2 == 0 { 1 + self.random.below(2) } else { 1 };
+            let groups = if channels.is_multiple_of(2) { 1 + self.random.below(2) } else { 1 };
             let outputs = groups * (1 + self.random.below(2));
             let weights = self.constant(&[outputs, kernel[0], kernel[1], channels / groups]);
             let bias = self.constant(&[outputs]);

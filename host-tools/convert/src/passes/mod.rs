@@ -14,6 +14,8 @@ pub mod merge_affine;
 pub mod merge_reshapes;
 pub mod remove_identities;
 
+use std::collections::HashSet;
+
 use crate::error::GraphError;
 use crate::graph::{Graph, TensorId};
 
@@ -77,7 +79,23 @@ pub fn simplify(graph: &mut Graph) -> Result<Vec<PassReport>, GraphError> {
             graph.tensor_mut(id).name = name;
         }
     }
+    name_nodes_apart(graph);
     Ok(reports.to_vec())
+}
+
+/// Gives nodes of equal names numbers, as reports tell nodes apart by name.
+fn name_nodes_apart(graph: &mut Graph) {
+    let mut taken: HashSet<String> = graph.nodes.iter().map(|node| node.name.clone()).collect();
+    let mut seen = HashSet::new();
+    for node in &mut graph.nodes {
+        if !seen.insert(node.name.clone()) {
+            let numbered = (2..).map(|number| format!("{}.{number}", node.name));
+            if let Some(free) = numbered.into_iter().find(|name| !taken.contains(name)) {
+                taken.insert(free.clone());
+                node.name = free;
+            }
+        }
+    }
 }
 
 /// A float constant that varies along the last axis at most, as one value for each of `channels`.

@@ -12,7 +12,8 @@ mod sink;
 use crate::graph::{Graph, Operator, TensorId};
 use axis_map::{Chain, insert};
 
-/// Removes as many transposes as possible. Returns how many fewer there are.
+/// Removes as many transposes as possible. Returns how many fewer there are, those included with which the importer
+/// surrounds convolution and pooling of NCHW models.
 pub fn run(graph: &mut Graph) -> usize {
     let before = borders::cost(graph).0;
     settle(graph);

@@ -4,7 +4,7 @@ use tract_onnx::pb::NodeProto;
 
 use crate::graph::Operator;
 use crate::import::onnx::attributes::Attributes;
-use crate::import::onnx::lowering::{Lowering, Refusal, node_name};
+use crate::import::onnx::lowering::{Lowering, Refusal, axis_of_rank, node_name};
 
 /// Lowers `Resize` and `Upsample` of an NCHW image.
 ///
@@ -59,9 +59,15 @@ fn scales(
     let ratio = |axis: usize| output[axis] as f64 / shape[axis] as f64;
     let index = if lowering.opset >= 11 && node.op_type == "Resize" { 2 } else { 1 };
     if let Some(name) = lowering.optional_input(node, index) {
+        // From operator set 18 on, only the scales of some axes may be listed.
+        let axes = node.integer_list("axes")?.unwrap_or_else(|| (0..4).collect());
         let (values, _) = lowering.floats(name)?;
-        if let [_, _, rows, columns] = values[..] {
-            return Ok([f64::from(rows), f64::from(columns)]);
+        if values.len() == axes.len() {
+            let scale = |axis: usize| {
+                let listed = |&listed: &i64| axis_of_rank(listed, 4).ok() == Some(axis);
+                axes.iter().position(listed).map_or(1.0, |index| f64::from(values[index]))
+            };
+            return Ok([scale(2), scale(3)]);
         }
     }
     Ok([ratio(2), ratio(3)])
