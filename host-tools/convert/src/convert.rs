@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use dunlin_runtime::Model;
 use thiserror::Error;
 
-use crate::calibrate::{CalibrateError, Calibration, Calibrator, Method};
+use crate::calibrate::{CalibrateError, Calibration, Calibrator, Histogram, Method};
 use crate::error::{GraphError, ImportError};
 use crate::fidelity::{Deviation, Named, Pair};
-use crate::graph::{DataType, Graph};
+use crate::graph::{DataType, Graph, TensorId};
 use crate::import;
-use crate::pack::{PackError, PackOptions, Packed, pack};
+use crate::pack::{Golden, InterfaceDescription, PackError, PackOptions, Packed, pack};
 use crate::passes::{self, PassReport};
 use crate::quantize::{self, QuantizeError};
-use crate::samples::{SampleError, SampleFile, Samples};
+use crate::samples::{SampleError, SampleFile, Samples, describe_layout};
 
 /// The arithmetic of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,8 +37,31 @@ pub struct Request {
     pub calibration: Option<String>,
     /// How ranges are taken from the calibration.
     pub method: Method,
-    /// What the blob says about itself, and its golden vectors.
-    pub pack: PackOptions,
+    /// Name of the model; empty for the name of the graph in the file.
+    pub name: String,
+    /// Version of the model, as its owner counts.
+    pub model_version: String,
+    /// Names of the classes or values of the first output.
+    pub labels: Vec<String>,
+    /// Test vectors of the blob.
+    pub golden: GoldenChoice,
+}
+
+/// Where test vectors come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoldenChoice {
+    /// No test vectors.
+    None,
+    /// Vectors made from seeds, on the device itself: only the outputs take flash.
+    Synthetic(u32),
+    /// The first calibration samples. They become a part of the blob: mind that they may be private.
+    Calibration(u32),
+}
+
+impl Default for GoldenChoice {
+    fn default() -> Self {
+        GoldenChoice::Synthetic(2)
+    }
 }
 
 /// A stage that takes time.
@@ -83,6 +106,9 @@ pub enum ConvertError {
         "int8 needs calibration data: pass --calibrate with typical inputs (x.npz[:key], x.npy, x.csv), or --scheme float32"
     )]
     NoCalibration,
+    /// Golden vectors were to come from calibration samples that were not given.
+    #[error("golden vectors from calibration samples need --calibrate; --golden synthetic needs no samples")]
+    NoGoldenSamples,
     /// The calibration samples could not be read.
     #[error(transparent)]
     Samples(#[from] SampleError),
@@ -108,8 +134,7 @@ pub enum ConvertError {
 /// # Errors
 /// [`ConvertError::Import`] and [`ConvertError::Graph`].
 pub fn read_model(path: &Path) -> Result<(Graph, Vec<PassReport>), ConvertError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| ImportError::Io { path: path.to_path_buf(), source })?;
+    let bytes = std::fs::read(path).map_err(|source| ImportError::Io { path: path.to_path_buf(), source })?;
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     let mut graph = match ending.to_ascii_lowercase().as_str() {
         "onnx" => import::onnx::import_with_directory(&bytes, path.parent())?,
@@ -133,34 +158,108 @@ pub fn convert(
     progress: &mut dyn FnMut(Stage, usize, usize),
 ) -> Result<Conversion, ConvertError> {
     let (graph, passes) = read_model(&request.model)?;
-    let mut conversion = Conversion {
-        float: None,
-        packed: Packed::default(),
-        graph,
-        passes,
-        calibration_samples: 0,
-        layers: BTreeMap::new(),
-        outputs: Vec::new(),
-    };
-    if !is_float(&conversion.graph) || request.scheme == Scheme::Float32 {
-        conversion.packed = pack(&conversion.graph, &request.pack)?;
-        return Ok(conversion);
+    if !is_float(&graph) || request.scheme == Scheme::Float32 {
+        return convert_as_is(request, graph, passes, progress);
     }
     let location = request.calibration.as_ref().ok_or(ConvertError::NoCalibration)?;
-    let float = conversion.graph;
-    let [input] = float.inputs[..] else { return Err(ConvertError::SeveralInputs(float.inputs.len())) };
-    let layout = float.file_layouts.get(&input);
-    let samples = SampleFile::open(location)?.arrange(float.shape(input), layout)?;
-
+    let float = graph;
+    let samples = open_samples(&float, location)?;
     let float_packed = pack(&float, &PackOptions::default())?;
     let calibration = calibrate(&float, &float_packed, &samples, progress)?;
-    conversion.graph = quantize::quantize(&float, &calibration.ranges(request.method))?;
-    conversion.packed = pack(&conversion.graph, &request.pack)?;
-    conversion.calibration_samples = calibration.samples();
-    (conversion.layers, conversion.outputs) =
-        measure(&float_packed, &conversion.packed, &samples, progress)?;
-    conversion.float = Some(float);
-    Ok(conversion)
+    let graph = quantize::quantize(&float, &calibration.ranges(request.method))?;
+    let mut options = describe(request, &graph);
+    describe_ranges(&mut options, &float, &calibration);
+    options.golden = golden(request.golden, &graph, Some(&samples))?;
+    let packed = pack(&graph, &options)?;
+    let (layers, outputs) = measure(&float_packed, &packed, &samples, progress)?;
+    Ok(Conversion {
+        float: Some(float),
+        graph,
+        packed,
+        passes,
+        calibration_samples: calibration.samples(),
+        layers,
+        outputs,
+    })
+}
+
+/// Packs a graph that needs no quantization: float32 by request, or integers from the file.
+fn convert_as_is(
+    request: &Request,
+    graph: Graph,
+    passes: Vec<PassReport>,
+    progress: &mut dyn FnMut(Stage, usize, usize),
+) -> Result<Conversion, ConvertError> {
+    let mut options = describe(request, &graph);
+    let samples = request.calibration.as_ref().map(|location| open_samples(&graph, location)).transpose()?;
+    let mut calibration_samples = 0;
+    if let Some(samples) = samples.as_ref().filter(|_| is_float(&graph)) {
+        let draft = pack(&graph, &PackOptions::default())?;
+        let calibration = calibrate(&graph, &draft, samples, progress)?;
+        describe_ranges(&mut options, &graph, &calibration);
+        calibration_samples = calibration.samples();
+    }
+    options.golden = golden(request.golden, &graph, samples.as_ref())?;
+    let packed = pack(&graph, &options)?;
+    let (layers, outputs) = (BTreeMap::new(), Vec::new());
+    Ok(Conversion { float: None, graph, packed, passes, calibration_samples, layers, outputs })
+}
+
+fn open_samples(graph: &Graph, location: &str) -> Result<Samples, ConvertError> {
+    let [input] = graph.inputs[..] else { return Err(ConvertError::SeveralInputs(graph.inputs.len())) };
+    Ok(SampleFile::open(location)?.arrange(graph.shape(input), graph.file_layouts.get(&input))?)
+}
+
+/// What the blob says about itself by request.
+fn describe(request: &Request, graph: &Graph) -> PackOptions {
+    let layout = |id: &TensorId| graph.file_layouts.get(id).map(describe_layout).unwrap_or_default();
+    let interface = |id: &TensorId| InterfaceDescription { preprocessing: layout(id), ..Default::default() };
+    let mut options = PackOptions {
+        name: request.name.clone(),
+        model_version: request.model_version.clone(),
+        inputs: graph.inputs.iter().map(interface).collect(),
+        outputs: graph.outputs.iter().map(interface).collect(),
+        golden: Golden::None,
+        reference: None,
+    };
+    if let Some(output) = options.outputs.first_mut() {
+        output.labels = request.labels.clone();
+    }
+    options
+}
+
+/// What the blob says about itself by calibration.
+fn describe_ranges(options: &mut PackOptions, float: &Graph, calibration: &Calibration) {
+    let interfaces = options.inputs.iter_mut().zip(&float.inputs);
+    for (interface, &id) in interfaces.chain(options.outputs.iter_mut().zip(&float.outputs)) {
+        interface.range = calibration.histogram(id).map(Histogram::extremes);
+    }
+    options.reference = Some(calibration.reference());
+}
+
+fn golden(choice: GoldenChoice, graph: &Graph, samples: Option<&Samples>) -> Result<Golden, ConvertError> {
+    let count = match choice {
+        GoldenChoice::None => return Ok(Golden::None),
+        GoldenChoice::Synthetic(count) => return Ok(Golden::Synthetic { count }),
+        GoldenChoice::Calibration(count) => count as usize,
+    };
+    let samples = samples.ok_or(ConvertError::NoGoldenSamples)?;
+    let input = graph.tensor(graph.inputs[0]);
+    let mut vectors = Vec::new();
+    samples.for_each(|_, sample| {
+        if vectors.len() < count {
+            let bytes: Vec<u8> = match &input.quantization {
+                Some(own) => sample
+                    .iter()
+                    .map(|&value| dunlin_runtime::quantize(value, own.scales[0], own.zero_points[0]) as u8)
+                    .collect(),
+                None => sample.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            };
+            vectors.push(vec![bytes]);
+        }
+        Ok::<(), SampleError>(())
+    })?;
+    Ok(Golden::Stored(vectors))
 }
 
 fn calibrate(

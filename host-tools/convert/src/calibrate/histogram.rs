@@ -33,7 +33,8 @@ impl Histogram {
     /// Counts finite values; others are passed over.
     pub fn add(&mut self, values: &[f32]) {
         let finite = || values.iter().copied().filter(|value| value.is_finite());
-        let (low, high) = finite().fold((self.low, self.high), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) =
+            finite().fold((self.low, self.high), |(low, high), value| (low.min(value), high.max(value)));
         self.low = low;
         self.high = high;
         while self.limit < low.abs().max(high.abs()) && self.limit < f32::MAX / 4.0 {
@@ -41,7 +42,8 @@ impl Histogram {
         }
         let scale = BINS as f32 / self.limit;
         for value in finite() {
-            let bin = ((value * scale) as i64 + BINS as i64 - i64::from(value < 0.0)).clamp(0, 2 * BINS as i64 - 1);
+            let bin =
+                ((value * scale) as i64 + BINS as i64 - i64::from(value < 0.0)).clamp(0, 2 * BINS as i64 - 1);
             self.counts[bin as usize] += 1;
             self.total += 1;
         }
@@ -75,6 +77,14 @@ impl Histogram {
         let first = first_above(self.counts.iter(), outside).map_or(low, edge);
         let last = first_above(self.counts.iter().rev(), outside).map_or(high, |bin| edge(2 * BINS - bin));
         (first.max(low), last.min(high))
+    }
+
+    /// A value that this share of the counted values does not exceed, to the width of a bin.
+    pub fn quantile(&self, share: f64) -> f32 {
+        let below = (self.total as f64 * share) as u64;
+        let width = self.limit / BINS as f32;
+        let bin = first_above(self.counts.iter(), below).unwrap_or(2 * BINS - 1);
+        (bin as f32 + 1.0 - BINS as f32) * width
     }
 
     /// Counts in the bins between `edges`, the first and last one open.

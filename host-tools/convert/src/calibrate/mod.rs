@@ -1,6 +1,7 @@
 //! What values do activations have? Runs the float model over samples and keeps a histogram for each tensor.
 
 mod histogram;
+mod reference;
 
 use std::collections::BTreeMap;
 
@@ -9,10 +10,11 @@ use thiserror::Error;
 
 use crate::fidelity::fill_input;
 use crate::graph::{Graph, TensorId};
-use crate::pack::{AlignedBytes, Packed};
+use crate::pack::{AlignedBytes, Packed, ReferenceData};
 use crate::quantize::Ranges;
 
 pub use histogram::Histogram;
+use reference::{add_by_feature, distribution};
 
 /// How a range is taken from a histogram.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -51,6 +53,8 @@ pub enum CalibrateError {
 #[derive(Debug, Clone, Default)]
 pub struct Calibration {
     histograms: BTreeMap<TensorId, Histogram>,
+    features: Vec<Histogram>,
+    outputs: Vec<Histogram>,
     samples: usize,
 }
 
@@ -65,6 +69,15 @@ impl Calibration {
         self.histograms.get(&tensor)
     }
 
+    /// How inputs and outputs are distributed, for devices to compare their data with.
+    pub fn reference(&self) -> ReferenceData {
+        ReferenceData {
+            samples: u32::try_from(self.samples).unwrap_or(u32::MAX),
+            features: self.features.iter().map(distribution).collect(),
+            outputs: self.outputs.iter().map(distribution).collect(),
+        }
+    }
+
     /// A range for each tensor.
     pub fn ranges(&self, method: Method) -> Ranges {
         let range = |histogram: &Histogram| match method {
@@ -77,8 +90,8 @@ impl Calibration {
 
 struct Recorder<'a> {
     graph: &'a Graph,
-    /// The tensor that each step writes.
-    outputs: &'a [TensorId],
+    /// The tensor that each step writes, where it is one of the graph.
+    outputs: &'a [Option<TensorId>],
     histograms: &'a mut BTreeMap<TensorId, Histogram>,
     /// First value that was not finite.
     damaged: Option<(String, f32)>,
@@ -100,7 +113,7 @@ impl Recorder<'_> {
 
 impl Observer for Recorder<'_> {
     fn end(&mut self, step: &StepReport<'_>) {
-        if let Some(&tensor) = self.outputs.get(step.index) {
+        if let Some(&Some(tensor)) = self.outputs.get(step.index) {
             self.record(tensor, step.bytes);
         }
     }
@@ -112,8 +125,8 @@ impl Observer for Recorder<'_> {
 pub struct Calibrator<'m> {
     graph: &'m Graph,
     model: Model<'m>,
-    /// The tensor that each step writes.
-    outputs: Vec<TensorId>,
+    /// The tensor that each step writes, where it is one of the graph.
+    outputs: Vec<Option<TensorId>>,
     arena: AlignedBytes,
     calibration: Calibration,
 }
@@ -128,7 +141,7 @@ impl<'m> Calibrator<'m> {
         Ok(Calibrator {
             graph,
             model,
-            outputs: packed.steps.iter().map(|step| step.tensor).collect(),
+            outputs: written_tensors(graph, packed),
             arena: AlignedBytes::zeroed(model.arena_bytes(Family::Portable)),
             calibration: Calibration::default(),
         })
@@ -150,6 +163,8 @@ impl<'m> Calibrator<'m> {
         if let Some((tensor, value)) = recorder.damaged {
             return Err(CalibrateError::NotFinite { index, tensor, value });
         }
+        add_by_feature(&mut self.calibration.features, graph.shape(graph.inputs[0]), sample);
+        add_by_feature(&mut self.calibration.outputs, graph.shape(graph.outputs[0]), session.output_f32(0)?);
         self.calibration.samples += 1;
         Ok(())
     }
@@ -165,6 +180,13 @@ impl<'m> Calibrator<'m> {
         follow_reshapes(self.graph, &mut self.calibration.histograms);
         Ok(self.calibration)
     }
+}
+
+/// The tensor that each step writes. Of a node that takes several steps, the last one writes its output.
+fn written_tensors(graph: &Graph, packed: &Packed) -> Vec<Option<TensorId>> {
+    let steps = &packed.steps;
+    let is_last = |index: usize| steps[index + 1..].iter().all(|later| later.node != steps[index].node);
+    (0..steps.len()).map(|index| is_last(index).then(|| graph.nodes[steps[index].node].output)).collect()
 }
 
 /// A reshape is no step; its output has the values of its input.

@@ -42,7 +42,9 @@ fn fixed(operator: &Operator) -> Option<Quantization> {
 /// Gives the operands of a concatenation its range where nothing else depends on theirs, so that it needs no rescaling.
 pub fn share_concat_ranges(graph: &Graph, ranges: &mut Ranges) {
     for node in &graph.nodes {
-        let (Operator::Concat { .. }, Some(&whole)) = (&node.operator, ranges.get(&node.output)) else { continue };
+        let (Operator::Concat { .. }, Some(&whole)) = (&node.operator, ranges.get(&node.output)) else {
+            continue;
+        };
         for &input in &node.inputs {
             let free = graph.producer(input).is_some_and(|producer| {
                 let operator = &graph.nodes[producer].operator;

@@ -24,7 +24,9 @@ pub enum QuantizeError {
         tensor: String,
     },
     /// Weights or a bias are not float constants.
-    #[error("node `{node}` ({operator}) has weights that are computed when the model runs; only constant weights can be quantized")]
+    #[error(
+        "node `{node}` ({operator}) has weights that are computed when the model runs; only constant weights can be quantized"
+    )]
     VariableWeights {
         /// The node's name.
         node: String,
