@@ -28,10 +28,10 @@ impl SampleFile {
         let layout =
             file_layout.filter(|layout| !matches!(self.source, Source::Png { .. }) && is_permutation(layout));
         let order = match layout {
-            Some(layout) if sample == squeeze(&layout.shape) => Some(permuted_order(layout)),
+            Some(layout) if sample == squeeze(&layout.shape) => Some(file_order(layout)),
             _ if sample == squeeze(shape) => None,
             layout => match &self.source {
-                Source::Csv(_) if self.shape[1] == sample_len => layout.map(permuted_order),
+                Source::Csv(_) if self.shape[1] == sample_len => layout.map(file_order),
                 Source::Csv(_) => {
                     let problem = SampleProblem::WrongColumns { found: self.shape[1], expected: sample_len };
                     return Err(self.fail(problem));
@@ -146,8 +146,8 @@ fn is_permutation(layout: &FileLayout) -> bool {
     axes.into_iter().eq(0..layout.shape.len())
 }
 
-/// For each element of the transposed tensor, in order, its index in the file's.
-fn permuted_order(layout: &FileLayout) -> Vec<usize> {
+/// For each element of a graph's input or output, in order, its position in the trained model's tensor.
+pub fn file_order(layout: &FileLayout) -> Vec<usize> {
     let rank = layout.shape.len();
     let mut strides = vec![1; rank];
     for axis in (1..rank).rev() {

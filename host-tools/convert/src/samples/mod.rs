@@ -31,7 +31,7 @@ mod tests;
 
 use std::path::Path;
 
-pub use arrangement::Samples;
+pub use arrangement::{Samples, file_order};
 pub use element::ElementType;
 pub use error::{SampleError, SampleProblem};
 pub use labels::{read_labels, read_values};

@@ -1,0 +1,9 @@
+//! The subcommands, one file each: its arguments with their help, and what it does.
+
+pub mod compare;
+pub mod completions;
+pub mod convert;
+pub mod demo;
+pub mod device;
+pub mod inspect;
+pub mod run;
