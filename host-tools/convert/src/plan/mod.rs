@@ -75,6 +75,10 @@ pub struct PlannedBuffer {
     pub name: String,
     /// The length in bytes.
     pub bytes: usize,
+    /// Whether the caller fills it before the first step.
+    pub is_input: bool,
+    /// Whether the caller reads it after the last step.
+    pub is_output: bool,
     /// Bytes from the start of the arena.
     pub offset: usize,
     /// The position in [`Plan::order`] of the step that writes it; 0 for inputs.
@@ -169,6 +173,8 @@ fn finish(problem: &Problem, best: Candidate, attempts: Vec<Attempt>) -> Plan {
         buffers.push(PlannedBuffer {
             name: buffer.name.clone(),
             bytes: buffer.bytes,
+            is_input: buffer.is_input,
+            is_output: buffer.is_output,
             offset: 0,
             first_step,
             last_step,
