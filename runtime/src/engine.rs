@@ -31,35 +31,44 @@ pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
     }
 }
 
+/// Runs an operator.
+type Execute = fn(&Operation<'_>, &mut Memory<'_>, Family) -> Result<(), Defect>;
+
+/// The kernel of an operator. A pointer keeps the compiler from merging all kernels into one function, whose stack frame would
+/// be as large as theirs together.
+fn kernel(operator: Operator) -> Execute {
+    match operator {
+        Operator::Conv2d => kernels::conv2d::execute,
+        Operator::DepthwiseConv2d => kernels::depthwise_conv2d::execute,
+        Operator::FullyConnected => kernels::fully_connected::execute,
+        Operator::Add => |operation, memory, _| kernels::addition::execute(operation, memory, false),
+        Operator::Sub => |operation, memory, _| kernels::addition::execute(operation, memory, true),
+        Operator::Mul => |operation, memory, _| kernels::multiplication::execute(operation, memory),
+        Operator::AveragePool2d => |operation, memory, _| kernels::average_pool2d::execute(operation, memory),
+        Operator::MaxPool2d => |operation, memory, _| kernels::max_pool2d::execute(operation, memory),
+        Operator::Concat => |operation, memory, _| kernels::concat::execute(operation, memory),
+        Operator::Pad => |operation, memory, _| kernels::pad::execute(operation, memory),
+        Operator::Softmax => |operation, memory, _| kernels::softmax::execute(operation, memory),
+        Operator::Lookup => |operation, memory, _| kernels::lookup::execute(operation, memory),
+        Operator::Unary => |operation, memory, _| kernels::unary::execute(operation, memory),
+        Operator::Mean => |operation, memory, _| kernels::reduction::execute(operation, memory, true),
+        Operator::Sum => |operation, memory, _| kernels::reduction::execute(operation, memory, false),
+        Operator::ResizeNearest => |operation, memory, _| kernels::resize_nearest::execute(operation, memory),
+        Operator::Slice => |operation, memory, _| kernels::slice::execute(operation, memory),
+        Operator::Transpose => |operation, memory, _| kernels::transpose::execute(operation, memory),
+        Operator::Quantize => |operation, memory, _| kernels::quantize::execute(operation, memory),
+        Operator::Dequantize => |operation, memory, _| kernels::dequantize::execute(operation, memory),
+        Operator::Copy => |operation, memory, _| kernels::copy::execute(operation, memory),
+    }
+}
+
 /// Runs a verified step.
 pub(crate) fn execute(
     operation: &Operation<'_>,
     memory: &mut Memory<'_>,
     family: Family,
 ) -> Result<(), Defect> {
-    match operator(operation)? {
-        Operator::Conv2d => kernels::conv2d::execute(operation, memory, family),
-        Operator::DepthwiseConv2d => kernels::depthwise_conv2d::execute(operation, memory, family),
-        Operator::FullyConnected => kernels::fully_connected::execute(operation, memory, family),
-        Operator::Add => kernels::addition::execute(operation, memory, false),
-        Operator::Sub => kernels::addition::execute(operation, memory, true),
-        Operator::Mul => kernels::multiplication::execute(operation, memory),
-        Operator::AveragePool2d => kernels::average_pool2d::execute(operation, memory),
-        Operator::MaxPool2d => kernels::max_pool2d::execute(operation, memory),
-        Operator::Concat => kernels::concat::execute(operation, memory),
-        Operator::Pad => kernels::pad::execute(operation, memory),
-        Operator::Softmax => kernels::softmax::execute(operation, memory),
-        Operator::Lookup => kernels::lookup::execute(operation, memory),
-        Operator::Unary => kernels::unary::execute(operation, memory),
-        Operator::Mean => kernels::reduction::execute(operation, memory, true),
-        Operator::Sum => kernels::reduction::execute(operation, memory, false),
-        Operator::ResizeNearest => kernels::resize_nearest::execute(operation, memory),
-        Operator::Slice => kernels::slice::execute(operation, memory),
-        Operator::Transpose => kernels::transpose::execute(operation, memory),
-        Operator::Quantize => kernels::quantize::execute(operation, memory),
-        Operator::Dequantize => kernels::dequantize::execute(operation, memory),
-        Operator::Copy => kernels::copy::execute(operation, memory),
-    }
+    kernel(operator(operation)?)(operation, memory, family)
 }
 
 /// Bytes of scratch that a step needs with the kernels of `family`, a multiple of 16. The converter states the largest of them

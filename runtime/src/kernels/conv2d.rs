@@ -106,6 +106,7 @@ pub(crate) fn execute(
     }
 }
 
+#[inline(never)]
 fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Family) -> Result<(), Defect> {
     let kernels = arch::kernels(family);
     let attributes: &Convolution = operation.attributes()?;
@@ -256,6 +257,7 @@ impl Columns<'_> {
     }
 }
 
+#[inline(never)]
 fn execute_float32(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result<(), Defect> {
     let attributes: &Convolution = operation.attributes()?;
     let layout = layout(operation, attributes)?;
