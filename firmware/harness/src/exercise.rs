@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use dunlin_runtime::{Error, Family, Model, Session};
+use dunlin_runtime::{Error, Family, GoldenFailure, Model, Session};
 
 use crate::failure::Failure;
 use crate::marks::{mark_begin, mark_end};
@@ -47,15 +47,14 @@ fn run<P: Platform>(
     platform: &mut P,
 ) -> Result<(), Failure<P::Error>> {
     platform.paint_stack();
-    let model = Model::open(blob)?;
-    model.check_digest()?;
+    let model = open(blob)?;
     let family = options.family.unwrap_or_else(Family::best);
     let planned = model.arena_bytes(family);
     let given = planned.saturating_sub(options.arena_shortfall as usize);
     let free = memory.len();
     let mut zone =
         Zone::new(memory, given).ok_or(Failure::Memory { free, needed: Zone::memory_bytes(given) })?;
-    let golden_vectors = open_session(&model, &mut zone, family)?.self_test().map_err(Failure::Golden)?;
+    let golden_vectors = self_test(&mut open_session(&model, &mut zone, family)?).map_err(Failure::Golden)?;
     let open_stack = platform.stack_used();
 
     let samples = Samples::new(&model, platform)?;
@@ -105,6 +104,20 @@ fn run<P: Platform>(
         report(platform, &Record::Stack { open, run }).map_err(Failure::Platform)?;
     }
     Ok(())
+}
+
+/// Opens a blob and checks its digest; not part of its caller, so that its stack is seen.
+#[inline(never)]
+fn open(blob: &[u8]) -> Result<Model<'_>, Error> {
+    let model = Model::open(blob)?;
+    model.check_digest()?;
+    Ok(model)
+}
+
+/// Runs the golden vectors; not part of its caller, so that its stack is seen.
+#[inline(never)]
+fn self_test(session: &mut Session<'_>) -> Result<u32, GoldenFailure> {
+    session.self_test()
 }
 
 fn open_session<'s>(model: &Model<'s>, zone: &'s mut Zone<'_>, family: Family) -> Result<Session<'s>, Error> {

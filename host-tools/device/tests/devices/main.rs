@@ -80,7 +80,8 @@ fn every_board_computes_the_same_after_every_operator() {
             let whole = instructions(report.run);
             let steps: u64 = report.profile.iter().map(|step| instructions(step.cost)).sum();
             assert_eq!(report.profile.len(), 4);
-            assert!(steps < whole && whole < steps + 2000, "{board}: {steps} of {whole}");
+            // The compiler makes two functions of an observed run and another one.
+            assert!(steps.abs_diff(whole) < whole / 100, "{board}: {steps} of {whole}");
             let stack = report.stack.expect("bare metal sees its stack");
             assert!((64..4096).contains(&stack.run) && (64..4096).contains(&stack.open), "{stack:?}");
             assert!(report.sizes.expect("there is an image").flash > 10_000);
