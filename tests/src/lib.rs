@@ -4,3 +4,4 @@ pub mod data;
 pub mod onnx_model;
 pub mod random;
 pub mod reference;
+pub mod single_operator;

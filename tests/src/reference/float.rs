@@ -91,7 +91,8 @@ fn offset(index: &[usize], shape: &[usize]) -> usize {
     index.iter().zip(shape).fold(0, |position, (&index, &extent)| position * extent + index)
 }
 
-fn compute(graph: &Graph, node: &Node, values: &[Vec<f32>]) -> Vec<f32> {
+/// The result of a node for the values of all tensors.
+pub(super) fn compute(graph: &Graph, node: &Node, values: &[Vec<f32>]) -> Vec<f32> {
     let value = |id: TensorId| values[id.0].as_slice();
     let x = value(node.inputs[0]);
     let x_shape = graph.shape(node.inputs[0]);
