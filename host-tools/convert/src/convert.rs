@@ -166,7 +166,7 @@ pub fn convert(
     let samples = open_samples(&float, location)?;
     let float_packed = pack(&float, &PackOptions::default())?;
     let calibration = calibrate(&float, &float_packed, &samples, progress)?;
-    let graph = quantize::quantize(&float, &calibration.ranges(request.method))?;
+    let graph = quantize::quantize(&float, &calibration.ranges(request.method), &calibration.means())?;
     let mut options = describe(request, &graph);
     describe_ranges(&mut options, &float, &calibration);
     options.golden = golden(request.golden, &graph, Some(&samples))?;

@@ -1,5 +1,6 @@
 //! What values do activations have? Runs the float model over samples and keeps a histogram for each tensor.
 
+mod channel_mean;
 mod histogram;
 mod reference;
 
@@ -13,6 +14,7 @@ use crate::graph::{Graph, TensorId};
 use crate::pack::{AlignedBytes, Packed, ReferenceData};
 use crate::quantize::Ranges;
 
+pub use channel_mean::ChannelMean;
 pub use histogram::Histogram;
 use reference::{add_by_feature, distribution};
 
@@ -53,6 +55,7 @@ pub enum CalibrateError {
 #[derive(Debug, Clone, Default)]
 pub struct Calibration {
     histograms: BTreeMap<TensorId, Histogram>,
+    means: BTreeMap<TensorId, ChannelMean>,
     features: Vec<Histogram>,
     outputs: Vec<Histogram>,
     samples: usize,
@@ -67,6 +70,11 @@ impl Calibration {
     /// The histogram of a tensor.
     pub fn histogram(&self, tensor: TensorId) -> Option<&Histogram> {
         self.histograms.get(&tensor)
+    }
+
+    /// The mean of each channel of a tensor.
+    pub fn means(&self) -> BTreeMap<TensorId, Vec<f64>> {
+        self.means.iter().map(|(&tensor, mean)| (tensor, mean.values())).collect()
     }
 
     /// How inputs and outputs are distributed, for devices to compare their data with.
@@ -93,6 +101,7 @@ struct Recorder<'a> {
     /// The tensor that each step writes, where it is one of the graph.
     outputs: &'a [Option<TensorId>],
     histograms: &'a mut BTreeMap<TensorId, Histogram>,
+    means: &'a mut BTreeMap<TensorId, ChannelMean>,
     /// First value that was not finite.
     damaged: Option<(String, f32)>,
     values: Vec<f32>,
@@ -103,6 +112,8 @@ impl Recorder<'_> {
         self.values.clear();
         self.values.extend(bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)));
         self.histograms.entry(tensor).or_default().add(&self.values);
+        let channels = self.graph.shape(tensor).last().copied().unwrap_or(1);
+        self.means.entry(tensor).or_default().add(channels, &self.values);
         if self.damaged.is_none()
             && let Some(&value) = self.values.iter().find(|value| !value.is_finite())
         {
@@ -154,13 +165,14 @@ impl<'m> Calibrator<'m> {
     pub fn add(&mut self, sample: &[f32]) -> Result<(), CalibrateError> {
         let mut session = Session::with_family(&self.model, self.arena.as_mut_slice(), Family::Portable)?;
         fill_input(&mut session, sample)?;
-        let histograms = &mut self.calibration.histograms;
-        histograms.entry(self.graph.inputs[0]).or_default().add(sample);
         let (graph, outputs) = (self.graph, &self.outputs[..]);
-        let mut recorder = Recorder { graph, outputs, histograms, damaged: None, values: Vec::new() };
+        let Calibration { histograms, means, .. } = &mut self.calibration;
+        let mut recorder = Recorder { graph, outputs, histograms, means, damaged: None, values: Vec::new() };
+        recorder.record(graph.inputs[0], bytemuck::cast_slice(sample));
         session.run_with(&mut recorder)?;
+        let damaged = recorder.damaged;
         let index = self.calibration.samples;
-        if let Some((tensor, value)) = recorder.damaged {
+        if let Some((tensor, value)) = damaged {
             return Err(CalibrateError::NotFinite { index, tensor, value });
         }
         add_by_feature(&mut self.calibration.features, graph.shape(graph.inputs[0]), sample);
@@ -177,7 +189,7 @@ impl<'m> Calibrator<'m> {
         if self.calibration.samples == 0 {
             return Err(CalibrateError::NoSamples);
         }
-        follow_reshapes(self.graph, &mut self.calibration.histograms);
+        follow_reshapes(self.graph, &mut self.calibration);
         Ok(self.calibration)
     }
 }
@@ -189,13 +201,19 @@ fn written_tensors(graph: &Graph, packed: &Packed) -> Vec<Option<TensorId>> {
     (0..steps.len()).map(|index| is_last(index).then(|| graph.nodes[steps[index].node].output)).collect()
 }
 
-/// A reshape is no step; its output has the values of its input.
-fn follow_reshapes(graph: &Graph, histograms: &mut BTreeMap<TensorId, Histogram>) {
+/// A reshape is no step; its output has the values of its input, and its channels where the last axis is the same.
+fn follow_reshapes(graph: &Graph, calibration: &mut Calibration) {
     for node in &graph.nodes {
-        if !histograms.contains_key(&node.output)
-            && let Some(histogram) = node.inputs.first().and_then(|input| histograms.get(input)).cloned()
-        {
-            histograms.insert(node.output, histogram);
+        let Some(&input) = node.inputs.first() else { continue };
+        if calibration.histograms.contains_key(&node.output) {
+            continue;
+        }
+        if let Some(histogram) = calibration.histograms.get(&input).cloned() {
+            calibration.histograms.insert(node.output, histogram);
+        }
+        let same_channels = graph.shape(input).last() == graph.shape(node.output).last();
+        if let Some(mean) = calibration.means.get(&input).cloned().filter(|_| same_channels) {
+            calibration.means.insert(node.output, mean);
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::graph::{DataType, Graph, Node, Operator, TensorId};
 
 /// Lowest and highest real value of activations, by calibration.
 pub type Ranges = BTreeMap<TensorId, (f32, f32)>;
+/// Mean of each channel of activations, by calibration.
+pub type ChannelMeans = BTreeMap<TensorId, Vec<f64>>;
 
 /// Why a graph could not be quantized.
 #[derive(Debug, Error)]
@@ -48,7 +50,7 @@ pub enum QuantizeError {
 ///
 /// # Errors
 /// See [`QuantizeError`].
-pub fn quantize(float: &Graph, ranges: &Ranges) -> Result<Graph, QuantizeError> {
+pub fn quantize(float: &Graph, ranges: &Ranges, means: &ChannelMeans) -> Result<Graph, QuantizeError> {
     let mut graph = float.clone();
     let mut ranges = ranges.clone();
     pool_as_mean(&mut graph);
@@ -58,8 +60,9 @@ pub fn quantize(float: &Graph, ranges: &Ranges) -> Result<Graph, QuantizeError> 
     let mut nodes = Vec::with_capacity(graph.nodes.len());
     for (index, mut node) in std::mem::take(&mut graph.nodes).into_iter().enumerate() {
         if !stays_float[index] {
+            let means = node.inputs.first().and_then(|input| means.get(input));
             border::quantize_inputs(&mut graph, &mut node, &quantizations, &mut nodes);
-            weights::quantize(&mut graph, &mut node, &quantizations)?;
+            weights::quantize(&mut graph, &mut node, &quantizations, means)?;
         }
         nodes.push(node);
     }
