@@ -25,40 +25,35 @@ pub(super) fn exact(start: Multiplier, factor: f64, range: Range) -> Option<Mult
     if start.multiplier == 0 {
         return Some(start);
     }
-    let exponent = 31 - start.shift;
+    let bound = |step: i64| (i128::from(2 * step - 1) << (31 - start.shift)) / 2;
     let (mut least, mut greatest) = (1i128 << 30, i128::from(i32::MAX));
-    let sides = [(range.greatest_sum, range.high), (-range.least_sum, -range.low)];
-    for (limit, steps) in sides {
+    let sides = [
+        (range.least_sum, range.greatest_sum, range.high),
+        (-range.greatest_sum, -range.least_sum, -range.low),
+    ];
+    for (from, to, steps) in sides {
+        let (from, to) = (from.max(0), to.min(-i64::from(i32::MIN)));
         // Where a scaled sum leaves 32 bits, both round and saturate in ways of their own.
-        let limit = limit.min(-i64::from(i32::MIN));
-        if limit as f64 * factor >= f64::from(i32::MAX - 256) {
+        if to as f64 * factor >= f64::from(i32::MAX - 256) {
             return None;
         }
         for step in 1..=i64::from(steps) {
-            let Some(first) = first_reaching(step, limit, factor) else { break };
-            // first · multiplier ≥ (step − ½) · 2^exponent > (first − 1) · multiplier
-            let bound = (i128::from(2 * step - 1) << exponent) / 2;
-            least = least.max((bound + i128::from(first) - 1) / i128::from(first));
-            if first > 1 {
-                greatest = greatest.min((bound - 1) / i128::from(first - 1));
+            // first · multiplier ≥ (step − ½) · 2^(31 − shift) > last · multiplier
+            let first = first_reaching(step, to, factor).map(|first| first.max(from));
+            let last = first.map_or(to, |first| first - 1);
+            if let Some(first) = first {
+                least = least.max((bound(step) + i128::from(first) - 1) / i128::from(first));
             }
-        }
-        if let Some(bound) = beyond(steps, limit, factor, exponent) {
-            greatest = greatest.min(bound);
+            if last >= from.max(1) {
+                greatest = greatest.min((bound(step) - 1) / i128::from(last));
+            }
+            if first.is_none() {
+                break;
+            }
         }
     }
     let multiplier = i128::from(start.multiplier).clamp(least, greatest.max(least));
     (multiplier <= greatest).then_some(Multiplier { multiplier: multiplier as i32, ..start })
-}
-
-/// The upper bound from a step that the range shows, but no sum up to `limit` reaches.
-fn beyond(steps: i32, limit: i64, factor: f64, exponent: i32) -> Option<i128> {
-    let reached = scale(limit.max(0), factor);
-    if limit <= 0 || reached >= i64::from(steps) {
-        return None;
-    }
-    let bound = (i128::from(2 * reached + 1) << exponent) / 2;
-    Some((bound - 1) / i128::from(limit))
 }
 
 /// The least sum in 1 to `limit` that is scaled to `step` or more.

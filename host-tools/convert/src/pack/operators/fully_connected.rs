@@ -36,7 +36,7 @@ pub(super) fn lower(lowering: &mut Lowering, node: &Node, activation: Activation
             let requantization = requantization.collect::<Result<Vec<_>, Refusal>>()?;
             if inexact > 0 {
                 lowering.note(format!(
-                    "no multiplier of {inexact} of {outputs} channels rounds all sums like LiteRT; some may differ by 1"
+                    "no multiplier of {inexact} of {outputs} channels rounds all sums as LiteRT does; outputs next to a tie may differ"
                 ));
             }
             (packing::cells(values, kernel), channels::blocks(&requantization, 1), Some(output))

@@ -23,7 +23,7 @@ pub(super) fn table(function: UnaryFunction, input: Affine, output: Affine) -> R
             Some(table) => Ok(table),
             None => Ok(real(input, output, |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0)),
         },
-        UnaryFunction::Sigmoid => Ok(real(input, output, |x| 1.0 / (1.0 + libm::exp(-x)))),
+        UnaryFunction::Sigmoid => Ok(sigmoid(input, output)),
         UnaryFunction::Tanh => Ok(real(input, output, libm::tanh)),
         UnaryFunction::Elu { alpha } => {
             let alpha = f64::from(alpha);
@@ -46,6 +46,15 @@ fn real(input: Affine, output: Affine, function: impl Fn(f64) -> f64) -> Table {
         let x = input.scale * (q - input.zero_point) as f32;
         let steps = (function(f64::from(x)) / f64::from(output.scale)).round();
         (steps as i32).saturating_add(output.zero_point)
+    })
+}
+
+/// In single precision, as LiteRT: in double precision one entry in some ten thousand would differ.
+fn sigmoid(input: Affine, output: Affine) -> Table {
+    tabulate(|q| {
+        let x = input.scale * (q - input.zero_point) as f32;
+        let value = 1.0 / (1.0 + libm::expf(-x));
+        ((value * (1.0 / output.scale)).round() as i32).saturating_add(output.zero_point)
     })
 }
 
