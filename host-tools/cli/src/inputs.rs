@@ -19,10 +19,11 @@ pub fn open(model: &Model<'_>, location: &str) -> Result<Samples, Failure> {
 }
 
 /// Hands the bytes of the model's input to `visit`, sample by sample: int8 samples of an int8 input as they are, anything
-/// else as real values, quantized if the input is int8.
+/// else as real values divided by `divisor`, quantized if the input is int8.
 pub fn for_each_bytes(
     model: &Model<'_>,
     samples: &Samples,
+    divisor: f32,
     mut visit: impl FnMut(usize, &[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let Some(tensor) = model.program().input(0).copied() else { return Ok(()) };
@@ -37,10 +38,11 @@ pub fn for_each_bytes(
     samples.for_each(|index, sample| {
         bytes.clear();
         if tensor.is(DataType::Int8) {
-            let quantized = sample.iter().map(|&value| quantize(value, tensor.scale, tensor.zero_point));
+            let quantized =
+                sample.iter().map(|&value| quantize(value / divisor, tensor.scale, tensor.zero_point));
             bytes.extend(quantized.map(i8::cast_unsigned));
         } else {
-            bytes.extend(sample.iter().flat_map(|value| value.to_le_bytes()));
+            bytes.extend(sample.iter().flat_map(|value| (value / divisor).to_le_bytes()));
         }
         visit(index, &bytes)
     })

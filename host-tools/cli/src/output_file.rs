@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -19,14 +19,13 @@ pub struct OutputFile {
 impl OutputFile {
     /// Reserves a place beside `path`.
     pub fn reserve(path: &Path) -> Result<OutputFile, Failure> {
-        let fail = |error: &std::io::Error| Failure::file("write", path, error);
         let draft = match fs::metadata(path) {
-            Ok(found) if found.is_dir() => return Err(fail(&std::io::ErrorKind::IsADirectory.into())),
-            Ok(found) if !found.is_file() => None,
-            _ => {
-                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-                Some(draft_in(folder.unwrap_or(Path::new("."))).map_err(|error| fail(&error))?)
+            Ok(found) if found.is_dir() => {
+                return Err(Failure::new(format!("cannot write {}: it is a folder", path.display()))
+                    .help("name a file"));
             }
+            Ok(found) if !found.is_file() => None,
+            _ => Some(draft_beside(path)?),
         };
         Ok(OutputFile { path: path.to_owned(), draft })
     }
@@ -45,14 +44,24 @@ impl OutputFile {
     }
 }
 
-/// A file without a name that matters, removed when it is dropped.
-fn draft_in(folder: &Path) -> std::io::Result<NamedTempFile> {
+/// A file in the folder of `path`, removed when it is dropped.
+fn draft_beside(path: &Path) -> Result<NamedTempFile, Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Failure::new(format!(
+            "cannot write {}: there is no folder {}",
+            path.display(),
+            folder.display()
+        ))
+        .help("create the folder, or name another one"));
+    }
     let mut builder = tempfile::Builder::new();
     builder.prefix(".dunlin-");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        builder.permissions(Permissions::from_mode(0o666)); // less what the umask takes, as for any other file
+        builder.permissions(fs::Permissions::from_mode(0o666)); // less what the umask takes, as for any other file
     }
-    builder.tempfile_in(folder)
+    // The error would name the draft, which means nothing to anybody.
+    builder.tempfile_in(folder).map_err(|error| Failure::file("write", path, &error.kind().into()))
 }

@@ -1,6 +1,6 @@
 //! `dunlin convert`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use dunlin_convert::calibrate::Method;
@@ -63,13 +63,13 @@ pub struct Arguments {
     /// Number of test vectors
     #[arg(long, value_name = "N", default_value_t = 2)]
     golden_count: u32,
-    /// Name of the model; by default that of the graph in the file
-    #[arg(long, default_value = "")]
-    name: String,
+    /// Name of the model; by default that of the file, without its ending
+    #[arg(long)]
+    name: Option<String>,
     /// Version of the model, as you count
     #[arg(long, default_value = "")]
     model_version: String,
-    /// Names of the classes or values of the output, separated by commas
+    /// Names of the classes or values of the output: separated by commas, or the path of a .txt file with one a line
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     labels: Vec<String>,
 }
@@ -110,7 +110,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::new(format!("{} is no percentage above 0", arguments.percentile))
             .code(Code::Unsupported));
     }
-    let (conversion, mut report) = convert(&request(arguments))?;
+    let (conversion, mut report) = convert(&request(arguments)?)?;
     if let Some(board) = board {
         report.judge(&budget(board));
     }
@@ -171,8 +171,24 @@ pub fn convert(request: &Request) -> Result<(Conversion, Report), Failure> {
     Ok((conversion, report))
 }
 
-fn request(arguments: &Arguments) -> Request {
-    Request {
+/// Class names as given, or from the text file that is given.
+fn labels(given: &[String]) -> Result<Vec<String>, Failure> {
+    let [path] = given else { return Ok(given.to_vec()) };
+    let path = Path::new(path);
+    if path.extension().is_none_or(|ending| ending != "txt") {
+        return Ok(given.to_vec());
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::new(format!("cannot read the labels in {}", path.display()))
+            .because(&error)
+            .help("pass a text file with one name a line, or the names themselves, separated by commas")
+    })?;
+    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}
+
+fn request(arguments: &Arguments) -> Result<Request, Failure> {
+    let stem = || arguments.model.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Request {
         model: arguments.model.clone(),
         scheme: match arguments.scheme {
             SchemeName::Int8 => Scheme::Int8,
@@ -183,15 +199,15 @@ fn request(arguments: &Arguments) -> Request {
             MethodName::Minmax => Method::MinMax,
             MethodName::Percentile => Method::Percentile(arguments.percentile / 100.0),
         },
-        name: arguments.name.clone(),
+        name: arguments.name.clone().unwrap_or_else(stem),
         model_version: arguments.model_version.clone(),
-        labels: arguments.labels.clone(),
+        labels: labels(&arguments.labels)?,
         golden: match arguments.golden {
             GoldenName::None => GoldenChoice::None,
             GoldenName::Synthetic => GoldenChoice::Synthetic(arguments.golden_count),
             GoldenName::Calibration => GoldenChoice::Calibration(arguments.golden_count),
         },
-    }
+    })
 }
 
 /// What the table of boards says of flash and RAM.

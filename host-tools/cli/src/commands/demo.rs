@@ -11,7 +11,8 @@ use dunlin_device::{Board, DeviceError, RunReport};
 use dunlin_models::{Sample, Task, samples};
 use dunlin_runtime::{Family, Model, Session};
 
-use crate::commands::{compare, convert};
+use crate::blob_file::BlobFile;
+use crate::commands::{compare, convert, live_digits};
 use crate::failure::{Code, Failure};
 use crate::inputs;
 
@@ -29,7 +30,7 @@ const BOARD: &str = "mps2-an386";
     after_help = "For the emulated board: apt-get install qemu-system-arm && rustup target add thumbv7em-none-eabihf"
 )]
 pub struct Arguments {
-    /// Do one round and end, which is all that there is so far
+    /// End after one round; on a terminal, digits are drawn and read until you have seen enough otherwise
     #[arg(long)]
     once: bool,
     /// Keep the models, their samples and blobs in this folder
@@ -45,6 +46,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(|error| Failure::file("create", folder, &error))?;
     for sample in samples() {
         present(sample, folder)?;
+    }
+    if !arguments.once {
+        let digits = BlobFile::read(&folder.join("digits.dnl"))?;
+        live_digits::show(&digits.open()?)?;
     }
     Ok(())
 }
@@ -94,7 +99,7 @@ fn judge(sample: &Sample, conversion: &Conversion, model: &Model<'_>, test: &Pat
 fn run_everywhere(model: &Model<'_>, test: &Path) -> Result<(), Failure> {
     let inputs = inputs::open(model, &format!("{}:x", test.display()))?;
     let mut bytes = Vec::new();
-    inputs::for_each_bytes(model, &inputs, |_, sample| {
+    inputs::for_each_bytes(model, &inputs, 1.0, |_, sample| {
         bytes.push(sample.to_vec());
         Ok(())
     })?;

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use dunlin_convert::report::{Table, terminal::grouped};
+use dunlin_convert::report::{
+    Table,
+    terminal::{grouped, short_name},
+};
 use dunlin_device::{BOARDS, Board, Cost, Options, Request, RunReport};
 use dunlin_runtime::format::TensorRecord;
 use dunlin_runtime::{Family, Model};
@@ -45,6 +48,9 @@ struct RunArguments {
     /// Samples: x.npy, x.npz[:key], x.csv or image.png
     #[arg(long, short)]
     inputs: String,
+    /// Divide every value by this first, as for images of a model that was trained on 0 to 1: --divide-by 255
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0)]
+    divide_by: f32,
     /// Where the outputs go, as .npy: the first axis counts samples
     #[arg(long, short)]
     output: Option<PathBuf>,
@@ -84,7 +90,7 @@ fn run_on_board(arguments: &RunArguments) -> Result<(), Failure> {
     let samples = inputs::open(&model, &arguments.inputs)?;
     let output = arguments.output.as_deref().map(OutputFile::reserve).transpose()?;
     let mut bytes = Vec::with_capacity(samples.count());
-    inputs::for_each_bytes(&model, &samples, |_, sample| {
+    inputs::for_each_bytes(&model, &samples, arguments.divide_by, |_, sample| {
         bytes.push(sample.to_vec());
         Ok(())
     })?;
@@ -151,7 +157,7 @@ fn print(board: &Board, model: &Model<'_>, report: &RunReport, samples: usize) {
     let mut names = model.step_names();
     let mut profile = Table::new(&[">step", "layer", "operator", ">cost"]);
     for step in &report.profile {
-        let name = names.next().unwrap_or_default().to_owned();
+        let name = short_name(names.next().unwrap_or_default());
         profile.push([step.step.to_string(), name, step.operator.name().to_owned(), cost(step.cost)]);
     }
     let mut trace = Table::new(&[">sample", ">step", "operator", "hash"]);

@@ -6,4 +6,5 @@ pub mod convert;
 pub mod demo;
 pub mod device;
 pub mod inspect;
+mod live_digits;
 pub mod run;

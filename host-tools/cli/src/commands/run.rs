@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use dunlin_convert::pack::AlignedBytes;
-use dunlin_convert::report::Table;
+use dunlin_convert::report::{Table, terminal::short_name};
 use dunlin_runtime::format::Operator;
 use dunlin_runtime::{Family, Model, Observer, Session, StepReport};
 
@@ -24,6 +24,7 @@ use crate::progress::Progress;
     Examples:\n  \
     dunlin run model.dnl --inputs x.npz:x --output y.npy\n  \
     dunlin run model.dnl --inputs x.npz --output y.npy --raw            int8 as the model computes it\n  \
+    dunlin run digits.dnl --inputs seven.png --divide-by 255 --output y.npy\n  \
     dunlin run model.dnl --inputs x.npz --profile --family portable     where does the time go?")]
 pub struct Arguments {
     /// The blob
@@ -31,6 +32,9 @@ pub struct Arguments {
     /// Samples: x.npy, x.npz[:key], x.csv or image.png
     #[arg(long, short)]
     inputs: String,
+    /// Divide every value by this first, as for images of a model that was trained on 0 to 1: --divide-by 255
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0)]
+    divide_by: f32,
     /// Where the outputs go, as .npy: the first axis counts samples
     #[arg(long, short, required_unless_present = "profile")]
     output: Option<PathBuf>,
@@ -62,7 +66,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map_err(|error| Failure::blob(file.path(), error))?;
     let mut profile = Profile::new(&model);
     let mut progress = Progress::new("running");
-    inputs::for_each_bytes(&model, &samples, |index, bytes| {
+    inputs::for_each_bytes(&model, &samples, arguments.divide_by, |index, bytes| {
         session.input_bytes(0)?.copy_from_slice(bytes);
         if arguments.profile { session.run_with(&mut profile) } else { session.run() }?;
         outputs.push(session.output_bytes(arguments.output_index)?);
@@ -107,7 +111,7 @@ impl Profile {
             let operator = model.program().operation(step).and_then(|operation| operation.operator());
             table.push([
                 step.to_string(),
-                names.next().unwrap_or_default().to_owned(),
+                short_name(names.next().unwrap_or_default()),
                 operator.map_or("", Operator::name).to_owned(),
                 format!("{time:.1}"),
                 share(time),

@@ -123,8 +123,10 @@ impl Report {
         })
     }
 
-    /// Notes what the passes did.
+    /// Notes what the passes did. What the pass `layout` counts are transposes.
     pub fn set_passes(&mut self, passes: &[PassReport]) {
+        let layout = passes.iter().find(|pass| pass.name == "layout");
+        self.transposes_removed = layout.map_or(0, |pass| pass.rewrites);
         self.passes =
             passes.iter().map(|pass| Pass { name: pass.name.to_owned(), rewrites: pass.rewrites }).collect();
     }

@@ -26,7 +26,7 @@ pub fn report(report: &Report) -> String {
     if let Some(greedy) = plan.greedy_by_size_bytes {
         let _ = write!(text, " (greedy by size: {})", grouped(greedy as u64));
     }
-    let _ = writeln!(text, "; the peak is at {}", plan.peak_layer);
+    let _ = writeln!(text, "; the peak is at {}", short_name(&plan.peak_layer));
     let left = report.transposes_left;
     let _ = writeln!(text, "  {:<12} {} removed, {left} left", "transposes", report.transposes_removed);
     let passes: Vec<String> = report
@@ -113,7 +113,7 @@ pub fn layers(layers: &[Layer]) -> String {
     for layer in layers {
         let mut row = vec![
             layer.step.to_string(),
-            shorten(&layer.name),
+            short_name(&layer.name),
             layer.operator.to_owned(),
             format!("{} {}", layer.data_type, shape(&layer.output_shape)),
             grouped(layer.macs),
@@ -138,7 +138,7 @@ pub fn layers(layers: &[Layer]) -> String {
 pub fn comparison(comparison: &Comparison, classes: &[String]) -> String {
     let mut table = Table::new(&["layer", ">SQNR dB", ">worst error"]);
     for layer in &comparison.layers {
-        table.push([shorten(&layer.name), ratio(layer.sqnr_db), format!("{:.4}", layer.worst_error)]);
+        table.push([short_name(&layer.name), ratio(layer.sqnr_db), format!("{:.4}", layer.worst_error)]);
     }
     let mut text = format!("{table}\n");
     text.push_str(&summary(comparison));
@@ -232,7 +232,7 @@ fn interface(tensor: &Interface) -> String {
         let _ = write!(text, ", scale {}, zero point {}", tensor.scale, tensor.zero_point);
     }
     if tensor.low < tensor.high {
-        let _ = write!(text, ", values from {} to {}", tensor.low, tensor.high);
+        let _ = write!(text, ", values from {} to {}", real(tensor.low), real(tensor.high));
     }
     if !tensor.unit.is_empty() {
         let _ = write!(text, " {}", tensor.unit);
@@ -269,14 +269,25 @@ fn ratio(decibels: Option<f64>) -> String {
     decibels.map_or_else(|| "∞".to_owned(), |decibels| format!("{decibels:.1}"))
 }
 
-/// The end of a long name, which is where exporters put what tells layers apart.
-fn shorten(name: &str) -> String {
+/// A layer's name for a column of a table: of the names that exporters join with semicolons the first one, and of a long
+/// one the end, which is what tells layers apart.
+pub fn short_name(name: &str) -> String {
     const LONGEST: usize = 36;
+    let name = name.split(';').next().unwrap_or_default();
     let length = name.chars().count();
     if length <= LONGEST {
         return name.to_owned();
     }
     std::iter::once('…').chain(name.chars().skip(length + 1 - LONGEST)).collect()
+}
+
+/// A real number with at most four digits behind the point.
+fn real(value: f32) -> String {
+    if value != 0.0 && (value.abs() < 1e-4 || value.abs() >= 1e7) {
+        return format!("{value:.3e}");
+    }
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A number of bytes, and the same in KiB.
