@@ -2,6 +2,7 @@
 
 use core::fmt::Write;
 
+use dunlin_runtime::format::TensorRecord;
 use dunlin_runtime::{Error, Family, GoldenFailure, Model, Session};
 
 use crate::failure::Failure;
@@ -171,7 +172,7 @@ impl Samples {
         let program = model.program();
         let mut bytes = 0u32;
         for index in 0..program.header().input_count.into() {
-            let input = program.input(index).and_then(|tensor| tensor.bytes()).unwrap_or(0);
+            let input = program.input(index).and_then(TensorRecord::bytes).unwrap_or(0);
             bytes = bytes.saturating_add(input as u32);
         }
         let file = platform.inputs_len().map_err(Failure::Platform)?;

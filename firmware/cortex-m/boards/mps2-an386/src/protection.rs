@@ -8,8 +8,8 @@ use crate::psram;
 
 /// ENABLE and PRIVDEFENA: what no region covers stays as it is without the unit.
 const CONTROL: u32 = 0b101;
-/// XN, AP = 0b110: nobody writes, nobody executes; normal memory, enabled, of 2^(SIZE + 1) bytes.
-const READ_ONLY: u32 = 1 << 28 | 0b110 << 24 | 0b000_1_0_0 << 16 | (psram::LEN.ilog2() - 1) << 1 | 1;
+/// XN, AP = 0b110: nobody writes, nobody executes; normal memory (TEX, S, C, B), enabled, of 2^(SIZE + 1) bytes.
+const READ_ONLY: u32 = 1 << 28 | 0b110 << 24 | 0b000_010 << 16 | (psram::LEN.ilog2() - 1) << 1 | 1;
 
 /// Makes the PSRAM read-only from here on.
 pub fn make_read_only(mpu: MPU, mut scb: SCB) {
