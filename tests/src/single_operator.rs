@@ -326,7 +326,8 @@ impl Graphs<'_> {
 
     /// Operators that only move elements.
     fn movements(&mut self) {
-        let operators: [(&[usize], Operator, Option<&[usize]>); 12] = [
+        type Case = (&'static [usize], Operator, Option<&'static [usize]>);
+        let operators: [Case; 12] = [
             (&[1, 4, 3, 2], Operator::Reshape, Some(&[6, 4])),
             (&[2, 3, 4], Operator::Transpose { permutation: vec![1, 2, 0] }, None),
             (&[1, 3, 1, 4], Operator::Transpose { permutation: vec![0, 2, 1, 3] }, None),

@@ -30,8 +30,8 @@ pub(super) fn section(model: &Model, golden: &Golden) -> Result<Vec<u8>, PackErr
     };
     match golden {
         Golden::None => {}
-        Golden::Synthetic { count } => {
-            for number in 1..=*count {
+        Golden::Synthetic { count: wanted } => {
+            for number in 1..=*wanted {
                 let seed = fill_synthetic(&mut session, number)?;
                 add(&mut session, None, seed)?;
             }

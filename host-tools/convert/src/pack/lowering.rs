@@ -101,7 +101,8 @@ impl<'g> Lowering<'g> {
 
     /// The view of a graph's input or output.
     pub fn interface(&self, id: TensorId) -> ViewId {
-        self.view_of[id.0].unwrap_or(ViewId(0))
+        let Some(view) = self.view_of[id.0] else { unreachable!("`run` has seen inputs and outputs") };
+        view
     }
 
     /// The view with this id.
@@ -138,9 +139,9 @@ impl<'g> Lowering<'g> {
             Some(Constant::I32(_)) => return Err(Refusal::defect("an operand is an int32 constant")),
             None => return Err(Refusal::defect("an operand is never computed")),
         };
-        let mut view = self.describe(id)?;
-        view.place = Place::Constant(self.weights.add_table(content));
-        Ok(self.add_view(view))
+        let view = self.describe(id)?;
+        let place = Place::Constant(self.weights.add_table(content));
+        Ok(self.add_view(View { place, ..view }))
     }
 
     /// The operand of a node, which must not be a constant.
@@ -174,6 +175,7 @@ impl<'g> Lowering<'g> {
         self.view_of[id.0] = Some(self.add_view(view));
     }
 
+    /// A tensor as a view of the buffer that comes next.
     fn describe(&self, id: TensorId) -> Result<View, Refusal> {
         let tensor = self.graph.tensor(id);
         let (data_type, quantization) = match tensor.data_type {
@@ -181,7 +183,7 @@ impl<'g> Lowering<'g> {
             graph::DataType::I8 => (DataType::Int8, Some(self.affine(id)?)),
             graph::DataType::I32 => return Err(Refusal::defect("it computes with int32 tensors")),
         };
-        let (rank, place) = (tensor.shape.len() as u8, Place::Buffer(usize::MAX));
+        let (rank, place) = (tensor.shape.len() as u8, Place::Buffer(self.buffers.len()));
         Ok(View { data_type, rank, dims: dims(&tensor.shape), quantization, place })
     }
 

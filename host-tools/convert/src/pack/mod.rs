@@ -5,7 +5,7 @@
 //! one scale and zero point, weights are int8 constants with scales along axis 0 (convolution, fully connected) or 3
 //! (depthwise) or one scale, biases are int32 constants.
 //!
-//! [`lowering`] turns nodes into steps, [`plan`](crate::plan) finds them places, [`program`] writes them down. Golden
+//! Module `lowering` turns nodes into steps, [`plan`](crate::plan) finds them places, `program` writes them down. Golden
 //! vectors need the program to run: the blob is assembled without them, run, and assembled again.
 
 mod activation;
@@ -57,7 +57,7 @@ pub struct Packed {
 /// A step of the program, for reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepInfo {
-    /// The name of the node that it belongs to.
+    /// The name of the node, with an ending if the node takes more steps after this one.
     pub name: String,
     /// The index of the node in the graph's list.
     pub node: usize,
@@ -113,7 +113,7 @@ fn problem(lowering: &Lowering) -> Problem {
         Place::Buffer(buffer) => Some(buffer),
         Place::Constant(_) => None,
     };
-    let steps = lowering.steps.iter().map(|step| {
+    let steps = lowering.steps.iter().enumerate().map(|(index, step)| {
         let output = lowering.view(step.output);
         let in_place = matches!(
             step.operator,
@@ -130,7 +130,7 @@ fn problem(lowering: &Lowering) -> Problem {
         };
         let overwritable = step.inputs.iter().filter(|id| in_place && same(id)).filter_map(buffer);
         plan::Step {
-            name: lowering.graph.nodes[step.node].name.clone(),
+            name: step_name(lowering, index),
             inputs: step.inputs.iter().filter_map(buffer).collect(),
             output: buffer(&step.output).unwrap_or_default(),
             overwritable: overwritable.collect(),
@@ -139,10 +139,20 @@ fn problem(lowering: &Lowering) -> Problem {
     Problem { buffers: lowering.buffers.clone(), steps: steps.collect() }
 }
 
+/// The name of a step, on one line: that of its node, or of its output if it only prepares the node's last step.
+fn step_name(lowering: &Lowering, index: usize) -> String {
+    let step = &lowering.steps[index];
+    let prepares = lowering.steps.get(index + 1).is_some_and(|next| next.node == step.node);
+    let name = match lowering.view(step.output).place {
+        Place::Buffer(buffer) if prepares => &lowering.buffers[buffer].name,
+        _ => &lowering.graph.nodes[step.node].name,
+    };
+    name.replace(['\n', '\r'], " ")
+}
+
 /// The names of the steps, one a line.
 fn names(plan: &Plan) -> Vec<u8> {
-    let lines = plan.step_names.iter().map(|name| name.replace(['\n', '\r'], " "));
-    lines.collect::<Vec<_>>().join("\n").into_bytes()
+    plan.step_names.join("\n").into_bytes()
 }
 
 /// The most scratch that a step needs, per kernel family.
@@ -190,7 +200,7 @@ fn step_info(lowering: &Lowering, plan: &Plan, index: usize) -> StepInfo {
     let output = lowering.view(step.output);
     let skipped = output.dims.len() - usize::from(output.rank);
     let mut info = StepInfo {
-        name: lowering.graph.nodes[step.node].name.clone(),
+        name: step_name(lowering, index),
         node: step.node,
         operator: step.operator,
         output_shape: output.dims.iter().skip(skipped).map(|&dim| dim as usize).collect(),

@@ -12,18 +12,13 @@ use crate::plan::Plan;
 /// The tables of a program section. Scratch is not known before the runtime has seen them.
 #[derive(Debug, Default)]
 pub(super) struct ProgramSection {
-    header: ProgramHeaderFields,
+    inputs: usize,
+    outputs: usize,
+    activation_bytes: usize,
     tensors: Vec<TensorRecord>,
     steps: Vec<StepRecord>,
     operands: Vec<u16>,
     attributes: Vec<u8>,
-}
-
-#[derive(Debug, Default)]
-struct ProgramHeaderFields {
-    inputs: usize,
-    outputs: usize,
-    activation_bytes: usize,
 }
 
 impl ProgramSection {
@@ -35,11 +30,9 @@ impl ProgramSection {
     pub fn new(lowering: &Lowering, plan: &Plan, input_ranges: &[(f32, f32)]) -> Result<Self, PackError> {
         let graph = lowering.graph;
         let mut section = Self {
-            header: ProgramHeaderFields {
-                inputs: graph.inputs.len(),
-                outputs: graph.outputs.len(),
-                activation_bytes: plan.activation_bytes,
-            },
+            inputs: graph.inputs.len(),
+            outputs: graph.outputs.len(),
+            activation_bytes: plan.activation_bytes,
             ..Self::default()
         };
         let mut index_of = BTreeMap::new();
@@ -120,10 +113,10 @@ impl ProgramSection {
             tensor_count: self.tensors.len() as u16,
             step_count: self.steps.len() as u16,
             operand_count: self.operands.len() as u16,
-            input_count: self.header.inputs as u8,
-            output_count: self.header.outputs as u8,
+            input_count: self.inputs as u8,
+            output_count: self.outputs as u8,
             attribute_bytes: self.attributes.len() as u32,
-            activation_bytes: self.header.activation_bytes as u32,
+            activation_bytes: self.activation_bytes as u32,
             scratch_bytes,
             reserved: [0; 3],
         };

@@ -21,7 +21,7 @@ pub(super) enum Place {
 }
 
 /// Elements of a buffer or constant, seen in a shape.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct View {
     /// Type of the elements.
     pub data_type: DataType,
@@ -48,7 +48,7 @@ impl View {
 
     /// The same elements in another shape.
     pub fn reshaped(&self, shape: &[usize]) -> View {
-        View { rank: shape.len() as u8, dims: dims(shape), ..self.clone() }
+        View { rank: shape.len() as u8, dims: dims(shape), ..*self }
     }
 }
 

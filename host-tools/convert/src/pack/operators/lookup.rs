@@ -36,7 +36,7 @@ pub(super) fn requantized(
     operand: ViewId,
     to: Option<Affine>,
 ) -> Result<ViewId, Refusal> {
-    let view = lowering.view(operand).clone();
+    let view = *lowering.view(operand);
     let (Some(from), Some(to)) = (view.quantization, to) else { return Ok(operand) };
     if from == to {
         return Ok(operand);

@@ -45,7 +45,7 @@ fn attributes(beta: f32, input: Affine) -> Result<Softmax, Refusal> {
     if shift < 0 {
         return Err(Refusal::scales("the scale of its input is too small"));
     }
-    let lowest_difference = -(GREATEST * FRACTION / f64::from(shift).exp2()).floor() as i32;
+    let lowest_difference = -(GREATEST * FRACTION / (1u64 << shift) as f64).floor() as i32;
     Ok(Softmax { multiplier, shift, lowest_difference })
 }
 
@@ -55,7 +55,7 @@ fn multiplied(lowering: &mut Lowering, x: ViewId, factor: f32) -> ViewId {
     let constant =
         View { data_type: ElementType::Float32, rank: 1, dims: dims(&[1]), quantization: None, place };
     let constant = lowering.add_view(constant);
-    let product = lowering.view(x).clone();
+    let product = *lowering.view(x);
     let product = lowering.add_buffer(lowering.name_behind("scaled"), product);
     let clamp = Clamp::float32(f32::NEG_INFINITY, f32::INFINITY);
     let attributes = Multiplication { clamp, output_multiplier: 0, output_shift: 0 };
