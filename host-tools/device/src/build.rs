@@ -7,7 +7,9 @@ use crate::board::{Board, Subject};
 use crate::error::DeviceError;
 use crate::process::output;
 
-/// How rustup names the machine that it runs on is not needed: without a target, cargo builds for it.
+/// Variables that are meant for the build of another program, and would win over the workspace's configuration.
+const FOREIGN: [&str; 3] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"];
+/// Links for 64-bit Arm Linux.
 const LINKER_AARCH64: &str = "aarch64-linux-gnu-gcc";
 
 /// Builds the image or runner of `board`, or finds that the one from last time is fresh, and returns where it is.
@@ -32,6 +34,9 @@ pub fn build(board: &Board) -> Result<PathBuf, DeviceError> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(&workspace).args(["build", "--release", "--package", package, "--target-dir"]);
     cargo.arg(&target_dir).env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER_AARCH64);
+    for variable in FOREIGN {
+        cargo.env_remove(variable);
+    }
     let mut folder = target_dir;
     if let Some(target) = target {
         require_target(&workspace, target)?;

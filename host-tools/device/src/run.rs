@@ -86,6 +86,10 @@ pub fn run(
         return Err(DeviceError::Ended { board: board.name, code: status.code(), log: lines.join("\n") });
     }
     let mut report = report?;
+    if request.options.family.is_some_and(|family| family != report.family) {
+        let what = "it tells of another kernel family than was asked for";
+        return Err(DeviceError::MalformedReport { board: board.name, what });
+    }
     report.log = lines;
     if matches!(subject, Subject::Machine { .. }) {
         report.sizes = Some(sizes(&program)?);

@@ -123,6 +123,20 @@ fn a_shorter_arena_is_refused() {
 }
 
 #[test]
+fn kernels_that_the_processor_lacks_are_refused() {
+    if !is_installed("qemu-aarch64") {
+        return;
+    }
+    let board = Board::named("aarch64").expect("it is known");
+    let options = Options { family: Some(Family::NeonDot), ..Options::default() };
+    let request = Request { processor: Some("cortex-a72".to_owned()), ..request(options) };
+    match run(board, &blob(), &samples(), &request) {
+        Err(DeviceError::Refused { reason, .. }) => assert!(reason.contains("neon-dot"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn a_blob_of_which_one_byte_changed_is_refused() {
     let mut damaged = blob();
     damaged[300] ^= 1;
