@@ -130,11 +130,10 @@ fn open_header(bytes: &[u8]) -> Result<(&Header, &[u8]), Error> {
     let (used, unused) =
         header.sections.split_at_checked(header.section_count as usize).ok_or(Error::MalformedHeader)?;
     let mut end = HEADER_BYTES;
-    for entry in used {
+    for (index, entry) in used.iter().enumerate() {
         let start = entry.offset as usize;
-        if start != end.next_multiple_of(BLOB_ALIGNMENT)
-            || (entry.kind == section::WEIGHTS) != (start == HEADER_BYTES)
-        {
+        // Weights may be empty: the section behind them then has the same offset.
+        if start != end.next_multiple_of(BLOB_ALIGNMENT) || (entry.kind == section::WEIGHTS) != (index == 0) {
             return Err(Error::MalformedHeader);
         }
         end = start
