@@ -7,7 +7,8 @@ use dunlin_convert::graph::{
 use dunlin_convert::pack::{
     AlignedBytes, Golden, InterfaceDescription, PackError, PackOptions, Packed, pack,
 };
-use dunlin_runtime::{Error, Family, Model, Session};
+use dunlin_runtime::format::section;
+use dunlin_runtime::{Error, Family, Model, Session, trace};
 use dunlin_tests::random::Random;
 use dunlin_tests::reference::{float, integer};
 use dunlin_tests::single_operator::{Scheme, graphs};
@@ -115,6 +116,22 @@ fn blobs_are_reproducible_carry_their_digest_and_pass_their_golden_vectors() {
             }
         }
     }
+}
+
+/// The same on every machine; a change of packing, planning or of the graphs changes it, and must say so.
+const WEIGHTS_AND_PROGRAMS: u32 = 0x4dfb_6105;
+
+#[test]
+fn weights_and_programs_are_the_same_on_every_machine() {
+    let mut random = Random::new(14);
+    let graphs = [graphs(Scheme::Int8, &mut random), graphs(Scheme::Float32, &mut random)].concat();
+    let hash = graphs.iter().fold(0, |hash, graph| {
+        let packed = pack(graph, &PackOptions::default()).unwrap();
+        let model = packed.blob.open().unwrap();
+        let sections = [section::WEIGHTS, section::PROGRAM].map(|kind| model.section(kind).unwrap());
+        sections.iter().fold(hash, |hash, section| trace(hash, section))
+    });
+    assert_eq!(hash, WEIGHTS_AND_PROGRAMS, "{hash:#010x}");
 }
 
 /// A float32 input `x` of 12 elements, quantized in steps of 1/16.

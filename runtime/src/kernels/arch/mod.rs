@@ -2,7 +2,19 @@
 //!
 //! Every implementation writes the same bytes as [`portable`], for every input.
 
-pub(crate) mod portable;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", dunlin_dsp))]
+mod blocks;
+#[cfg(dunlin_dsp)]
+mod dsp;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_dot;
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 
 use crate::family::Family;
 use crate::fixed_point::{scale_rounding_once, scale_rounding_twice};
@@ -103,9 +115,19 @@ pub(crate) const fn columns(family: Family) -> usize {
     }
 }
 
-/// The inner loops of `family`. A family that this build does not contain gives the portable ones.
+/// The inner loops of `family`. A family that this processor or build does not have gives the portable ones.
 pub(crate) fn kernels(family: Family) -> &'static dyn Kernels {
     match family {
+        #[cfg(target_arch = "x86_64")]
+        Family::Avx2 if family.is_available() => &avx2::Avx2,
+        #[cfg(target_arch = "x86_64")]
+        Family::Vnni if family.is_available() => &vnni::Vnni,
+        #[cfg(target_arch = "aarch64")]
+        Family::Neon => &neon::Neon,
+        #[cfg(target_arch = "aarch64")]
+        Family::NeonDot if family.is_available() => &neon_dot::NeonDot,
+        #[cfg(dunlin_dsp)]
+        Family::Dsp => &dsp::Dsp,
         _ => &portable::Portable,
     }
 }
