@@ -44,3 +44,21 @@ impl Drop for Progress {
         }
     }
 }
+
+/// Something turns on the terminal while this is alive: for work that cannot be counted.
+pub struct Waiting(ProgressBar);
+
+impl Waiting {
+    /// Says what is waited for.
+    pub fn new(label: &'static str) -> Waiting {
+        let bar = ProgressBar::new_spinner().with_message(label);
+        bar.enable_steady_tick(PATIENCE / 4);
+        Waiting(bar)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -11,7 +11,7 @@ use dunlin_device::Board;
 
 use crate::failure::{Code, Failure};
 use crate::output_file::OutputFile;
-use crate::progress::Progress;
+use crate::progress::{Progress, Waiting};
 
 /// Convert a trained model into a blob.
 ///
@@ -131,12 +131,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Converts with bars on the terminal, and puts the report together.
 pub fn convert(request: &Request) -> Result<(Conversion, Report), Failure> {
+    let mut waiting = Some(Waiting::new("converting"));
     let mut progress = Progress::new("calibrating");
     let conversion = dunlin_convert::convert(request, &mut |stage, done, total| {
         let label = match stage {
             Stage::Calibrating => "calibrating",
             Stage::Measuring => "measuring",
         };
+        waiting = None;
         progress.show(label, done, total);
     })?;
     drop(progress);

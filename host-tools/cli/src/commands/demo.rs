@@ -15,6 +15,7 @@ use crate::blob_file::BlobFile;
 use crate::commands::{compare, convert, live_digits};
 use crate::failure::{Code, Failure};
 use crate::inputs;
+use crate::progress::Waiting;
 
 /// Samples that the emulated board runs.
 const ON_BOARD: usize = 16;
@@ -114,7 +115,10 @@ fn run_everywhere(model: &Model<'_>, test: &Path) -> Result<(), Failure> {
     }
     let board = Board::named(BOARD)?;
     let few = &bytes[..bytes.len().min(ON_BOARD)];
-    match dunlin_device::run(board, model.bytes(), few, &dunlin_device::Request::default()) {
+    let waiting = Waiting::new("building the board's image and running it");
+    let result = dunlin_device::run(board, model.bytes(), few, &dunlin_device::Request::default());
+    drop(waiting);
+    match result {
         Ok(report) => print_board(board, &report, &reference)?,
         Err(reason @ (DeviceError::MissingTool { .. } | DeviceError::MissingTarget { .. })) => {
             println!("  {BOARD}: skipped: {reason}");

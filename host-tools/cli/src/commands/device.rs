@@ -15,6 +15,7 @@ use crate::blob_file::{BlobFile, parse_family};
 use crate::failure::Failure;
 use crate::inputs::{self, Outputs};
 use crate::output_file::OutputFile;
+use crate::progress::Waiting;
 
 /// Run blobs on boards.
 #[derive(clap::Args)]
@@ -104,7 +105,9 @@ fn run_on_board(arguments: &RunArguments) -> Result<(), Failure> {
         processor: arguments.processor.clone(),
         ..Request::default()
     };
+    let waiting = Waiting::new("building the image and running it");
     let report = dunlin_device::run(board, model.bytes(), &bytes, &request)?;
+    drop(waiting);
     if let Some(output) = output {
         let mut outputs = Outputs::new(&model, 0)?;
         for sample in &report.outputs {

@@ -110,6 +110,30 @@ fn integers_are_taken_as_they_are() {
 }
 
 #[test]
+fn true_values_are_held_against_both_models() {
+    let folder = Folder::new("values");
+    let houses = dunlin_models::sample("house_price").unwrap();
+    for (name, content) in [("h.onnx", houses.onnx), ("c.npz", houses.calibration), ("t.npz", houses.test)] {
+        folder.write(name, content);
+    }
+    let outcome =
+        folder.run(["convert", "h.onnx", "-o", "h.dnl", "--scheme", "float32", "--calibrate", "c.npz"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.errors);
+    let regression = |labels: &str| {
+        let compare = ["compare", "h.onnx", "h.dnl", "-i", "t.npz:x", "--labels", labels, "--json"];
+        let outcome = folder.run(compare);
+        assert_eq!(outcome.code, 0, "{}", outcome.errors);
+        json(outcome.output.as_bytes())["regression"].clone()
+    };
+    // The blob is the float model itself, so both err alike: prices are noisy, the training framework's outputs are its own.
+    let prices = regression("t.npz:y");
+    assert_eq!(prices["increase_percent"], 0.0);
+    let (noise, own) =
+        (&prices["float_mean_squared_error"], &regression("t.npz:expected")["float_mean_squared_error"]);
+    assert!(noise.as_f64().unwrap() > 1.0 && own.as_f64().unwrap() < 1e-3, "{noise} and {own}");
+}
+
+#[test]
 fn a_blob_that_does_not_fit_the_board_is_not_written() {
     let (Some(model), Some(inputs)) = (data("models/ad/ad_float.onnx"), data("models/ad/inputs.npz")) else {
         return;

@@ -160,3 +160,6 @@ pub fn to_json(value: &impl Serialize) -> String {
     text.push('\n');
     text
 }
+
+#[cfg(test)]
+mod tests;
