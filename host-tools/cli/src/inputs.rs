@@ -18,6 +18,12 @@ pub fn open(model: &Model<'_>, location: &str) -> Result<Samples, Failure> {
     Ok(samples.arrange(&extents(tensor), layout.as_ref())?)
 }
 
+/// What samples are divided by, for the command line.
+pub fn parse_divisor(text: &str) -> Result<f32, String> {
+    let divisor: f32 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    if divisor.is_normal() { Ok(divisor) } else { Err("nothing can be divided by it".into()) }
+}
+
 /// Hands the bytes of the model's input to `visit`, sample by sample: int8 samples of an int8 input as they are, anything
 /// else as real values divided by `divisor`, quantized if the input is int8.
 pub fn for_each_bytes(

@@ -50,7 +50,7 @@ struct RunArguments {
     #[arg(long, short)]
     inputs: String,
     /// Divide every value by this first, as for images of a model that was trained on 0 to 1: --divide-by 255
-    #[arg(long, value_name = "NUMBER", default_value_t = 1.0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0, value_parser = inputs::parse_divisor)]
     divide_by: f32,
     /// Where the outputs go, as .npy: the first axis counts samples
     #[arg(long, short)]

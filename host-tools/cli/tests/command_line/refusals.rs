@@ -140,6 +140,11 @@ fn what_cannot_be_asked_for_is_refused() {
         2,
         &["output 1"],
     );
+    folder.refuse(
+        &["run", "digits.dnl", "-i", "test.npz:x", "-o", "y.npy", "--divide-by", "0"],
+        2,
+        &["divided"],
+    );
     let missing = if cfg!(target_arch = "aarch64") { "avx2" } else { "neon" };
     folder.refuse(
         &["run", "digits.dnl", "-i", "test.npz:x", "-o", "y.npy", "--family", missing],

@@ -99,7 +99,11 @@ fn archives_are_searched_for_the_array() {
     let first = |location: &str| {
         let mut found = Vec::new();
         let samples = SampleFile::open(location).unwrap().arrange(&[1, 2], None).unwrap();
-        samples.for_each_int8(|_, sample| Ok::<_, SampleError>(found.extend_from_slice(sample))).unwrap();
+        let read = samples.for_each_int8(|_, sample| {
+            found.extend_from_slice(sample);
+            Ok::<(), SampleError>(())
+        });
+        read.unwrap();
         found
     };
     assert_eq!(first(&path), [3, -3]);
