@@ -28,18 +28,20 @@ fn no_output_differs_from_the_reference_kernels() {
         let samples = data::samples(&data::read_npz::<i8>(&folder.join("inputs.npz"), inputs));
         let expected = data::samples(&data::read_npz::<i8>(&folder.join("expected.npz"), outputs));
         assert_eq!(samples.len(), expected.len());
-        let (mut differing, mut elements) = (0, 0);
-        let mut arena = AlignedBytes::zeroed(blob.arena_bytes(Family::Portable));
-        let mut session = Session::with_family(&blob, arena.as_mut_slice(), Family::Portable).unwrap();
-        assert_eq!(session.self_test(), Ok(2));
-        for (sample, expected) in samples.iter().zip(&expected) {
-            session.input(0).unwrap().copy_from_slice(sample);
-            session.run().unwrap();
-            let output = session.output(0).unwrap();
-            assert_eq!(output.len(), expected.len());
-            differing += output.iter().zip(expected).filter(|(found, wanted)| found != wanted).count();
-            elements += output.len();
+        for family in Family::ALL.into_iter().filter(|family| family.is_available()) {
+            let (mut differing, mut elements) = (0, 0);
+            let mut arena = AlignedBytes::zeroed(blob.arena_bytes(family));
+            let mut session = Session::with_family(&blob, arena.as_mut_slice(), family).unwrap();
+            assert_eq!(session.self_test(), Ok(2));
+            for (sample, expected) in samples.iter().zip(&expected) {
+                session.input(0).unwrap().copy_from_slice(sample);
+                session.run().unwrap();
+                let output = session.output(0).unwrap();
+                assert_eq!(output.len(), expected.len());
+                differing += output.iter().zip(expected).filter(|(found, wanted)| found != wanted).count();
+                elements += output.len();
+            }
+            assert_eq!(differing, 0, "{file}, {}: of {elements} output elements", family.name());
         }
-        assert_eq!(differing, 0, "{file}: of {elements} output elements");
     }
 }

@@ -141,7 +141,9 @@ impl<'g> Lowering<'g> {
         };
         let view = self.describe(id)?;
         let place = Place::Constant(self.weights.add_table(content));
-        Ok(self.add_view(View { place, ..view }))
+        let view = self.add_view(View { place, ..view });
+        self.view_of[id.0] = Some(view);
+        Ok(view)
     }
 
     /// The operand of a node, which must not be a constant.
