@@ -14,6 +14,10 @@ mod neon;
 mod neon_dot;
 mod portable;
 #[cfg(target_arch = "x86_64")]
+mod requantize_avx2;
+#[cfg(target_arch = "aarch64")]
+mod requantize_neon;
+#[cfg(target_arch = "x86_64")]
 mod vnni;
 
 use crate::family::Family;
