@@ -101,12 +101,12 @@ impl Expected {
             }
             Expected::Near(expected) => {
                 let found: &[f32] = bytemuck::cast_slice(found);
-                let outside = |(near, &found): (&Approximation, &f32)| {
+                let is_near = |(near, &found): (&Approximation, &f32)| {
                     // Infinities are equal without having a finite difference; NaN is never near.
                     let found = f64::from(found);
-                    near.value != found && !((near.value - found).abs() <= near.tolerance)
+                    near.value == found || (near.value - found).abs() <= near.tolerance
                 };
-                match expected.iter().zip(found).position(outside) {
+                match expected.iter().zip(found).position(|pair| !is_near(pair)) {
                     Some(index) => {
                         Some(format!("element {index} is {}, not {:?}", found[index], expected[index]))
                     }
