@@ -35,6 +35,8 @@ pub struct Request {
     pub scheme: Scheme,
     /// Calibration samples, as [`SampleFile::open`] takes them. An int8 blob of a float model needs them.
     pub calibration: Option<String>,
+    /// How many of the calibration samples are used, from the first one on; all of them if it is not given.
+    pub calibration_samples: Option<usize>,
     /// How ranges are taken from the calibration.
     pub method: Method,
     /// Name of the model; empty for the name of the graph in the file.
@@ -134,15 +136,21 @@ pub enum ConvertError {
 /// # Errors
 /// [`ConvertError::Import`] and [`ConvertError::Graph`].
 pub fn read_model(path: &Path) -> Result<(Graph, Vec<PassReport>), ConvertError> {
-    let bytes = std::fs::read(path).map_err(|source| ImportError::Io { path: path.to_path_buf(), source })?;
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    let mut graph = match ending.to_ascii_lowercase().as_str() {
-        "onnx" => import::onnx::import_with_directory(&bytes, path.parent())?,
-        "tflite" => import::tflite::import(&bytes)?,
-        _ => return Err(ImportError::UnknownFormat { path: path.to_path_buf() }.into()),
-    };
+    let mut graph = import::from_path(path)?;
     let passes = if is_float(&graph) { passes::simplify(&mut graph)? } else { Vec::new() };
+    shorten_names(&mut graph);
     Ok((graph, passes))
+}
+
+/// Keeps the first part of names that an exporter joined with semicolons, and tells equal ones apart: the names go into the blob.
+fn shorten_names(graph: &mut Graph) {
+    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
+    for node in &mut graph.nodes {
+        let first = node.name.split(';').next().unwrap_or_default().to_owned();
+        let uses = taken.entry(first.clone()).or_default();
+        *uses += 1;
+        node.name = if *uses == 1 { first } else { format!("{first} ({uses})") };
+    }
 }
 
 fn is_float(graph: &Graph) -> bool {
@@ -165,13 +173,14 @@ pub fn convert(
     let float = graph;
     let samples = open_samples(&float, location)?;
     let float_packed = pack(&float, &PackOptions::default())?;
-    let calibration = calibrate(&float, &float_packed, &samples, progress)?;
+    let chosen = Chosen::new(request, &samples);
+    let calibration = calibrate(&float, &float_packed, &chosen, progress)?;
     let graph = quantize::quantize(&float, &calibration.ranges(request.method), &calibration.means())?;
     let mut options = describe(request, &graph);
     describe_ranges(&mut options, &float, &calibration);
     options.golden = golden(request.golden, &graph, Some(&samples))?;
     let packed = pack(&graph, &options)?;
-    let (layers, outputs) = measure(&float_packed, &packed, &samples, progress)?;
+    let (layers, outputs) = measure(&float_packed, &packed, &chosen, progress)?;
     Ok(Conversion {
         float: Some(float),
         graph,
@@ -195,7 +204,7 @@ fn convert_as_is(
     let mut calibration_samples = 0;
     if let Some(samples) = samples.as_ref().filter(|_| is_float(&graph)) {
         let draft = pack(&graph, &PackOptions::default())?;
-        let calibration = calibrate(&graph, &draft, samples, progress)?;
+        let calibration = calibrate(&graph, &draft, &Chosen::new(request, samples), progress)?;
         describe_ranges(&mut options, &graph, &calibration);
         calibration_samples = calibration.samples();
     }
@@ -262,17 +271,37 @@ fn golden(choice: GoldenChoice, graph: &Graph, samples: Option<&Samples>) -> Res
     Ok(Golden::Stored(vectors))
 }
 
+/// The samples that a request wants to be used.
+struct Chosen<'s> {
+    samples: &'s Samples,
+    count: usize,
+}
+
+impl<'s> Chosen<'s> {
+    fn new(request: &Request, samples: &'s Samples) -> Chosen<'s> {
+        let limit = request.calibration_samples.unwrap_or(usize::MAX);
+        Chosen { samples, count: samples.count().min(limit) }
+    }
+
+    fn for_each(
+        &self,
+        mut visit: impl FnMut(usize, &[f32]) -> Result<(), ConvertError>,
+    ) -> Result<(), ConvertError> {
+        self.samples.for_each(|index, sample| if index < self.count { visit(index, sample) } else { Ok(()) })
+    }
+}
+
 fn calibrate(
     float: &Graph,
     packed: &Packed,
-    samples: &Samples,
+    samples: &Chosen<'_>,
     progress: &mut dyn FnMut(Stage, usize, usize),
 ) -> Result<Calibration, ConvertError> {
     let mut calibrator = Calibrator::new(float, packed)?;
     samples.for_each(|index, sample| {
         calibrator.add(sample)?;
-        progress(Stage::Calibrating, index + 1, samples.count());
-        Ok::<(), ConvertError>(())
+        progress(Stage::Calibrating, index + 1, samples.count);
+        Ok(())
     })?;
     Ok(calibrator.finish()?)
 }
@@ -282,7 +311,7 @@ type Deviations = (BTreeMap<String, Deviation>, Vec<Deviation>);
 fn measure(
     float: &Packed,
     quantized: &Packed,
-    samples: &Samples,
+    samples: &Chosen<'_>,
     progress: &mut dyn FnMut(Stage, usize, usize),
 ) -> Result<Deviations, ConvertError> {
     let names = |packed: &Packed| packed.steps.iter().map(|step| step.name.clone()).collect::<Vec<_>>();
@@ -295,8 +324,8 @@ fn measure(
     );
     samples.for_each(|index, sample| {
         pair.run(sample)?;
-        progress(Stage::Measuring, index + 1, samples.count());
-        Ok::<(), ConvertError>(())
+        progress(Stage::Measuring, index + 1, samples.count);
+        Ok(())
     })?;
     let layers = pair.layers().iter().map(|(name, deviation)| ((*name).to_owned(), *deviation)).collect();
     Ok((layers, pair.outputs().to_vec()))

@@ -39,11 +39,14 @@ pub struct Arguments {
     /// Typical inputs: x.npz[:key], x.npy or x.csv
     #[arg(long, value_name = "SAMPLES")]
     calibrate: Option<String>,
+    /// Use only the first N calibration samples
+    #[arg(long, value_name = "N")]
+    calibration_samples: Option<usize>,
     /// Arithmetic of the blob
     #[arg(long, value_enum, default_value_t = SchemeName::Int8)]
     scheme: SchemeName,
     /// How ranges of activations are taken from the samples
-    #[arg(long, value_enum, default_value_t = MethodName::Minmax)]
+    #[arg(long, value_enum, default_value_t = MethodName::Percentile)]
     calibration: MethodName,
     /// Share of the values that a range must hold with --calibration percentile
     #[arg(long, value_name = "PERCENT", default_value_t = 99.99)]
@@ -197,6 +200,7 @@ fn request(arguments: &Arguments) -> Result<Request, Failure> {
             SchemeName::Float32 => Scheme::Float32,
         },
         calibration: arguments.calibrate.clone(),
+        calibration_samples: arguments.calibration_samples,
         method: match arguments.calibration {
             MethodName::Minmax => Method::MinMax,
             MethodName::Percentile => Method::Percentile(arguments.percentile / 100.0),

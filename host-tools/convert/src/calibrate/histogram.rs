@@ -124,7 +124,7 @@ mod tests {
             parts.add(part);
         }
         assert_eq!(whole, parts);
-        assert_eq!(whole.extremes(), (-13.0, 36.99));
+        assert_eq!(whole.extremes(), (-13.0, 4999.0 * 0.01 - 13.0));
         assert_eq!(whole.total(), 5000);
         assert_eq!(whole.rebin(&[0.0]).iter().sum::<u64>(), 5000);
     }

@@ -18,14 +18,24 @@ pub use channel_mean::ChannelMean;
 pub use histogram::Histogram;
 use reference::{add_by_feature, distribution};
 
+/// By how much of its width a range of n values is widened at either end: this / √n. Few values, those of a regressor's output for example, have
+/// probably not shown their extremes yet.
+const MARGIN: f64 = 4.0;
+
 /// How a range is taken from a histogram.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Method {
     /// From the lowest to the highest value.
-    #[default]
     MinMax,
     /// The range that this share of the values lies in.
     Percentile(f64),
+}
+
+impl Default for Method {
+    /// 99.99 %: a single outlier must not cost all other values their precision.
+    fn default() -> Self {
+        Method::Percentile(0.9999)
+    }
 }
 
 /// Why a model could not be calibrated.
@@ -88,9 +98,15 @@ impl Calibration {
 
     /// A range for each tensor.
     pub fn ranges(&self, method: Method) -> Ranges {
-        let range = |histogram: &Histogram| match method {
-            Method::MinMax => histogram.extremes(),
-            Method::Percentile(share) => histogram.percentile(share),
+        let range = |histogram: &Histogram| {
+            let (low, high) = match method {
+                Method::MinMax => histogram.extremes(),
+                Method::Percentile(share) => histogram.percentile(share),
+            };
+            let margin = (high - low) * (MARGIN / (histogram.total().max(1) as f64).sqrt()) as f32;
+            // An end at zero is that of an activation and will not be passed.
+            let widen = |end: f32, margin: f32| if end == 0.0 { end } else { end + margin };
+            (widen(low, -margin), widen(high, margin))
         };
         self.histograms.iter().map(|(&tensor, histogram)| (tensor, range(histogram))).collect()
     }
