@@ -3,6 +3,7 @@
 //! Other families run under an emulator: `QEMU_CPU=cortex-a72 cargo test --target aarch64-unknown-linux-gnu` has no dot
 //! product, `QEMU_CPU=cortex-a76` has it.
 
+use dunlin_kernel_tests::case::Case;
 use dunlin_kernel_tests::{cases, execution};
 use dunlin_runtime::Family;
 use dunlin_runtime::format::Operator;
@@ -12,22 +13,33 @@ const COUNT: usize = if cfg!(miri) { 2 } else { 400 };
 /// Cases that share a blob.
 const TOGETHER: usize = 8;
 
-#[test]
-fn families_write_the_bytes_of_the_portable_kernels() {
+/// Runs cases on all families and asserts that they write the same bytes.
+fn check(cases: &[Case]) {
     let families: Vec<Family> = Family::ALL.into_iter().filter(|family| family.is_available()).collect();
-    println!("families of this processor: {families:?}");
-    for &operator in Operator::ALL {
-        for cases in [cases::int8(operator, COUNT), cases::float32(operator, COUNT)].concat().chunks(TOGETHER)
-        {
-            let expected = execution::outputs(cases, Family::Portable, 0xa5);
-            for &family in &families {
-                // Another paint: what a kernel reads without having written it must not matter.
-                let found = execution::outputs(cases, family, 0x5a);
-                for ((case, expected), found) in cases.iter().zip(&expected).zip(&found) {
-                    assert_eq!(expected, found, "{}: {}", family.name(), case.describe());
-                }
+    for cases in cases.chunks(TOGETHER) {
+        let expected = execution::outputs(cases, Family::Portable, 0xa5);
+        for &family in &families {
+            // Another paint: what a kernel reads without having written it must not matter.
+            let found = execution::outputs(cases, family, 0x5a);
+            for ((case, expected), found) in cases.iter().zip(&expected).zip(&found) {
+                assert_eq!(expected, found, "{}: {}", family.name(), case.describe());
             }
         }
+    }
+}
+
+#[test]
+fn families_write_the_bytes_of_the_portable_kernels() {
+    for &operator in Operator::ALL {
+        check(&cases::int8(operator, COUNT));
+        check(&cases::float32(operator, COUNT));
+    }
+}
+
+#[test]
+fn families_round_sums_as_the_portable_kernels_do() {
+    for operator in [Operator::Conv2d, Operator::FullyConnected] {
+        check(&cases::sums(operator, 2 * COUNT));
     }
 }
 

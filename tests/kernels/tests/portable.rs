@@ -28,6 +28,13 @@ fn int8_operators_compute_what_is_specified() {
 }
 
 #[test]
+fn sums_are_rounded_as_specified() {
+    for operator in [Operator::Conv2d, Operator::FullyConnected] {
+        check(&cases::sums(operator, COUNT));
+    }
+}
+
+#[test]
 fn float32_operators_are_within_the_bounds_of_their_roundings() {
     for &operator in Operator::ALL {
         check(&cases::float32(operator, COUNT));

@@ -7,6 +7,7 @@ mod movement;
 mod pooling;
 mod quantization;
 mod reduction;
+mod requantization;
 mod softmax;
 mod values;
 
@@ -15,7 +16,7 @@ use dunlin_runtime::format::{DataType, Operator};
 use crate::case::Case;
 use crate::random::Random;
 
-pub use values::extreme_int8;
+pub use requantization::sums;
 
 /// `count` random cases of `operator` with int8 output; none if it does not exist for int8.
 pub fn int8(operator: Operator, count: usize) -> Vec<Case> {

@@ -22,7 +22,7 @@ pub fn any_int8(random: &mut Random) -> i8 {
 }
 
 /// −128, −127, 127 or 0.
-pub fn extreme_int8(random: &mut Random) -> i8 {
+fn extreme_int8(random: &mut Random) -> i8 {
     choose(random, &[-128, -128, -127, 127, 127, 0])
 }
 
