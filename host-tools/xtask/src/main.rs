@@ -1,9 +1,11 @@
 //! The chores of the project. `cargo xtask --help` lists them; continuous integration calls nothing else.
 
+mod bench;
 mod cross;
 mod fuzz;
 mod lint;
 mod miri;
+mod size;
 mod test;
 mod tools;
 
@@ -30,6 +32,10 @@ enum Chore {
     Lint,
     /// Build the runtime for every target and run the suites on the emulated ones.
     Cross,
+    /// Flash and static RAM of every board's image, against firmware/size-budget.toml.
+    Size,
+    /// Instructions on the emulated Cortex-M4 and times on this machine.
+    Bench,
     /// Fuzz opening and running of blobs (nightly toolchain, cargo-fuzz).
     Fuzz {
         /// How long, in seconds.
@@ -47,6 +53,8 @@ fn main() -> anyhow::Result<()> {
         Chore::Test { host_only } => test::run(&shell, host_only),
         Chore::Lint => lint::run(&shell),
         Chore::Cross => cross::run(&shell),
+        Chore::Size => size::run(&shell),
+        Chore::Bench => bench::run(&shell),
         Chore::Fuzz { seconds } => fuzz::run(&shell, seconds),
         Chore::Miri => miri::run(&shell),
     }

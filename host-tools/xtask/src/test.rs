@@ -2,7 +2,7 @@
 
 use xshell::{Shell, cmd};
 
-use crate::{cross, fuzz, lint, tools};
+use crate::{cross, fuzz, lint, size, tools};
 
 /// How long the fuzzer runs as a part of the tests, in seconds: long enough to notice that it is broken.
 const FUZZ_SECONDS: u64 = 30;
@@ -23,6 +23,7 @@ pub fn run(shell: &Shell, host_only: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     cross::run(shell)?;
+    size::run(shell)?;
     if fuzz::is_available(shell) {
         fuzz::run(shell, FUZZ_SECONDS)?;
     } else {
