@@ -2,7 +2,7 @@
 
 use super::Memory;
 use super::arch::{self, Gemm, Kernels, OutputQuantization, Rounding};
-use super::convolution::{verify_channels, verify_geometry, windows};
+use super::convolution::{verify_channels, verify_geometry, verify_offsets, windows};
 use super::memory::Separate;
 use super::parts::parts;
 use super::window::Window;
@@ -78,6 +78,7 @@ pub(crate) fn scratch_bytes(operation: &Operation<'_>, family: Family) -> Result
 pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
     let attributes: &Convolution = operation.attributes()?;
     verify_geometry(operation, attributes)?;
+    verify_offsets(attributes.weights_offset, attributes.channels_offset)?;
     let layout = layout(operation, attributes)?;
     let blocks = product(&[layout.groups, layout.blocks])?;
     match operation.data_type()? {

@@ -46,6 +46,11 @@ pub(super) fn verify_geometry(operation: &Operation<'_>, attributes: &Convolutio
     }
 }
 
+/// Checks that weights and channel blocks start at a multiple of 16: kernels may load whole vectors, or pairs of words.
+pub(super) fn verify_offsets(weights: u32, channels: u32) -> Result<(), Defect> {
+    if weights.is_multiple_of(16) && channels.is_multiple_of(16) { Ok(()) } else { Err(Defect::Weights) }
+}
+
 /// Reads `count` channel blocks and checks their multipliers and shifts.
 pub(super) fn verify_channels(operation: &Operation<'_>, offset: u32, count: usize) -> Result<(), Defect> {
     let blocks: &[ChannelBlock] = operation.weights(offset, count)?;
@@ -56,11 +61,5 @@ pub(super) fn verify_channels(operation: &Operation<'_>, offset: u32, count: usi
             .zip(block.shift)
             .all(|(&multiplier, shift)| is_requantization(multiplier, shift))
     };
-    if !offset.is_multiple_of(16) {
-        Err(Defect::Weights)
-    } else if blocks.iter().all(valid) {
-        Ok(())
-    } else {
-        Err(Defect::Requantization)
-    }
+    if blocks.iter().all(valid) { Ok(()) } else { Err(Defect::Requantization) }
 }

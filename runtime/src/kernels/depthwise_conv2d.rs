@@ -2,7 +2,7 @@
 
 use super::Memory;
 use super::arch::{self, Depthwise, OutputQuantization, PADDING, Rounding};
-use super::convolution::{verify_channels, verify_geometry, windows};
+use super::convolution::{verify_channels, verify_geometry, verify_offsets, windows};
 use crate::error::Defect;
 use crate::family::Family;
 use crate::format::attributes::Convolution;
@@ -30,6 +30,7 @@ pub(crate) fn scratch_bytes(operation: &Operation<'_>, _: Family) -> Result<u32,
 pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
     let attributes: &Convolution = operation.attributes()?;
     verify_geometry(operation, attributes)?;
+    verify_offsets(attributes.weights_offset, attributes.channels_offset)?;
     let channels = operation.input(0)?.dims[3];
     if channels != operation.output().dims[3] || attributes.groups != channels {
         return Err(Defect::Shapes);

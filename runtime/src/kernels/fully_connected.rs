@@ -3,7 +3,7 @@
 use super::Memory;
 use super::arch::{self, Gemm, OutputQuantization, Rounding};
 use super::conv2d::accumulate;
-use super::convolution::verify_channels;
+use super::convolution::{verify_channels, verify_offsets};
 use super::parts::{parts, parts_mut};
 use crate::error::Defect;
 use crate::family::Family;
@@ -51,6 +51,7 @@ pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
     operation.require(1, operation.data_type()?)?;
     operation.require_placement(false)?;
     operation.require_variable(0)?;
+    verify_offsets(attributes.weights_offset, attributes.channels_offset)?;
     let layout = layout(operation)?;
     match operation.data_type()? {
         DataType::Int8 => {
