@@ -53,6 +53,7 @@ impl<'a> Program<'a> {
             || header.reserved != [0; 3]
             || !header.attribute_bytes.is_multiple_of(4)
             || !header.activation_bytes.is_multiple_of(16)
+            || header.scratch_bytes.iter().any(|bytes| !bytes.is_multiple_of(16))
             || attributes.len() != rest.len()
             || header.input_count == 0
             || header.output_count == 0
