@@ -33,8 +33,9 @@ pub fn is_available(shell: &Shell) -> bool {
     cmd!(shell, "cargo +nightly fuzz --version").env_remove("RUSTUP_TOOLCHAIN").quiet().ignore_stderr().read().is_ok()
 }
 
-/// Writes blobs of the sample models in both schemes.
+/// Writes blobs of every operator and of the sample models, in both schemes.
 fn seed(shell: &Shell, corpus: &Path) -> anyhow::Result<()> {
+    cmd!(shell, "cargo run --quiet --package dunlin-tests --example corpus -- {corpus}").run()?;
     for name in ["digits", "house_price"] {
         for scheme in ["int8", "float32"] {
             let model = format!("models/pretrained/{name}/{name}.onnx");
