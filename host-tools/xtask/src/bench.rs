@@ -42,7 +42,12 @@ pub fn run(shell: &Shell) -> anyhow::Result<()> {
         let samples = vec![vec![0; input_bytes(&blob)?]; SAMPLES];
         let device = run_on(Board::named("mps2-an386")?, &blob, &samples[..1], &Request::default())?;
         let stack = device.stack.map_or(0, |stack| stack.run);
-        print!("| {name} | {} | {} | {} | {stack} |", blob.len(), number(device.run), device.arena.high_water);
+        print!(
+            "| {name} | {} | {} | {} | {stack} |",
+            blob.len(),
+            number(device.run),
+            device.arena.high_water
+        );
         for &family in &families {
             let options = Options { family: Some(family), ..Options::default() };
             let request = Request { options, ..Request::default() };
@@ -57,7 +62,10 @@ pub fn run(shell: &Shell) -> anyhow::Result<()> {
 fn convert(shell: &Shell, model: &Path, blob: &Path) -> anyhow::Result<()> {
     let calibration = "models/pretrained/digits/calibration.npz:x";
     let calibrate: &[&str] = if model.ends_with("digits.onnx") { &["--calibrate", calibration] } else { &[] };
-    cmd!(shell, "cargo run --quiet --release -- convert {model} -o {blob} {calibrate...}").quiet().ignore_stdout().run()?;
+    cmd!(shell, "cargo run --quiet --release -- convert {model} -o {blob} {calibrate...}")
+        .quiet()
+        .ignore_stdout()
+        .run()?;
     Ok(())
 }
 

@@ -16,7 +16,11 @@ pub fn run(shell: &Shell) -> anyhow::Result<()> {
     for target in BARE_METAL {
         tools::require_target(shell, target)?;
         for features in ["", "manifest", "digest,manifest"] {
-            cmd!(shell, "cargo build --quiet --package dunlin-runtime --target {target} --features {features}").run()?;
+            cmd!(
+                shell,
+                "cargo build --quiet --package dunlin-runtime --target {target} --features {features}"
+            )
+            .run()?;
         }
     }
     tools::require_target(shell, "aarch64-unknown-linux-gnu")?;
@@ -25,7 +29,7 @@ pub fn run(shell: &Shell) -> anyhow::Result<()> {
         let _processor = shell.push_env("QEMU_CPU", processor);
         cmd!(
             shell,
-            "cargo test --quiet --target aarch64-unknown-linux-gnu --package dunlin-runtime --package dunlin-tests --lib --test kernels"
+            "cargo test --quiet --target aarch64-unknown-linux-gnu --package dunlin-runtime --package dunlin-kernel-tests"
         )
         .run()?;
     }

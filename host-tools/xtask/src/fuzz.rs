@@ -30,7 +30,12 @@ pub fn run(shell: &Shell, seconds: u64) -> anyhow::Result<()> {
 
 /// Whether a nightly toolchain and cargo-fuzz are installed.
 pub fn is_available(shell: &Shell) -> bool {
-    cmd!(shell, "cargo +nightly fuzz --version").env_remove("RUSTUP_TOOLCHAIN").quiet().ignore_stderr().read().is_ok()
+    cmd!(shell, "cargo +nightly fuzz --version")
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .quiet()
+        .ignore_stderr()
+        .read()
+        .is_ok()
 }
 
 /// Writes blobs of every operator and of the sample models, in both schemes.
@@ -42,9 +47,12 @@ fn seed(shell: &Shell, corpus: &Path) -> anyhow::Result<()> {
             let calibration = format!("models/pretrained/{name}/calibration.npz:x");
             let blob = corpus.join(format!("{name}-{scheme}.dnl"));
             let calibrate: &[&str] = if scheme == "int8" { &["--calibrate", &calibration] } else { &[] };
-            cmd!(shell, "cargo run --quiet --release -- convert {model} --scheme {scheme} {calibrate...} -o {blob}")
-                .ignore_stdout()
-                .run()?;
+            cmd!(
+                shell,
+                "cargo run --quiet --release -- convert {model} --scheme {scheme} {calibrate...} -o {blob}"
+            )
+            .ignore_stdout()
+            .run()?;
         }
     }
     Ok(())

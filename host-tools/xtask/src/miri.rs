@@ -8,7 +8,7 @@ pub fn run(shell: &Shell) -> anyhow::Result<()> {
     if !is_available(shell) {
         bail!("Miri is missing:\n  rustup +nightly component add miri rust-src");
     }
-    cmd!(shell, "cargo +nightly miri test --quiet --package dunlin-runtime --package dunlin-tests --lib --test kernels")
+    cmd!(shell, "cargo +nightly miri test --quiet --package dunlin-runtime --package dunlin-kernel-tests --lib --tests")
         .env_remove("RUSTUP_TOOLCHAIN")
         .run()?;
     Ok(())
@@ -16,5 +16,10 @@ pub fn run(shell: &Shell) -> anyhow::Result<()> {
 
 /// Whether the nightly toolchain has Miri.
 pub fn is_available(shell: &Shell) -> bool {
-    cmd!(shell, "cargo +nightly miri --version").env_remove("RUSTUP_TOOLCHAIN").quiet().ignore_stderr().read().is_ok()
+    cmd!(shell, "cargo +nightly miri --version")
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .quiet()
+        .ignore_stderr()
+        .read()
+        .is_ok()
 }

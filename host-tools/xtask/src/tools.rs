@@ -23,8 +23,12 @@ pub const CORTEX_M: &[Tool] = &[Tool { program: "qemu-system-arm", packages: &["
 /// # Errors
 /// Says what to install if that is not possible here: no apt, or no right to use it.
 pub fn require(shell: &Shell, tools: &[Tool]) -> anyhow::Result<()> {
-    let missing: Vec<&str> =
-        tools.iter().filter(|tool| !is_installed(tool.program)).flat_map(|tool| tool.packages).copied().collect();
+    let missing: Vec<&str> = tools
+        .iter()
+        .filter(|tool| !is_installed(tool.program))
+        .flat_map(|tool| tool.packages)
+        .copied()
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -36,7 +40,10 @@ pub fn require(shell: &Shell, tools: &[Tool]) -> anyhow::Result<()> {
     println!("installing {}", missing.join(" "));
     let _quiet = shell.push_env("DEBIAN_FRONTEND", "noninteractive");
     cmd!(shell, "apt-get update -qq").ignore_stdout().run().context(by_hand.clone())?;
-    cmd!(shell, "apt-get install -qq -y --no-install-recommends {missing...}").ignore_stdout().run().context(by_hand)
+    cmd!(shell, "apt-get install -qq -y --no-install-recommends {missing...}")
+        .ignore_stdout()
+        .run()
+        .context(by_hand)
 }
 
 /// Adds a compilation target to the toolchain.
@@ -48,9 +55,9 @@ pub fn require_target(shell: &Shell, target: &str) -> anyhow::Result<()> {
     if std::path::Path::new(&sysroot).join("lib/rustlib").join(target).join("lib").exists() {
         return Ok(());
     }
-    cmd!(shell, "rustup target add {target}")
-        .run()
-        .with_context(|| format!("the standard library for {target} is missing; rustup target add {target} brings it"))
+    cmd!(shell, "rustup target add {target}").run().with_context(|| {
+        format!("the standard library for {target} is missing; rustup target add {target} brings it")
+    })
 }
 
 fn is_installed(program: &str) -> bool {

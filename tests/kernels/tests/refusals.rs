@@ -53,7 +53,7 @@ fn convolution(change: impl Fn(&mut Convolution, &mut ChannelBlock)) -> BlobBuil
 
 /// The error that a blob is refused with; its scratch is beyond doubt.
 fn refusal(builder: &BlobBuilder) -> Error {
-    Model::open(&builder.build_with_scratch([1 << 20; 8])).err().expect("the blob is malformed")
+    Model::open(&builder.build_with_scratch([1 << 20; 8])).expect_err("the blob is malformed")
 }
 
 fn defect(builder: &BlobBuilder) -> Defect {
@@ -67,7 +67,7 @@ fn defect(builder: &BlobBuilder) -> Defect {
 fn header_refusal(change: impl Fn(&mut Header)) -> Error {
     let mut blob = lookup().build();
     change(from_bytes_mut(&mut blob[..HEADER_BYTES]));
-    Model::open(&blob).err().expect("the header is malformed")
+    Model::open(&blob).expect_err("the header is malformed")
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn program_headers() {
         let header: &mut Header = from_bytes_mut(&mut blob[..HEADER_BYTES]);
         let program = header.sections[1].offset as usize;
         change(from_bytes_mut(&mut blob[program..][..size_of::<ProgramHeader>()]));
-        Model::open(&blob).err().expect("the program header is malformed")
+        Model::open(&blob).expect_err("the program header is malformed")
     };
     let unsupported = Error::UnsupportedOperatorSet { needed: 2, available: 1 };
     assert_eq!(refused(&|program| program.operator_set = 2), unsupported);

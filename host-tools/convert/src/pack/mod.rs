@@ -163,7 +163,8 @@ fn scratch(
     weights: &[u8],
 ) -> Result<[u32; 8], PackError> {
     // More than any step needs: the runtime refuses programs that state too little.
-    let sections = [(section::WEIGHTS, weights.to_vec()), (section::PROGRAM, program.bytes([u32::MAX - 15; 8]))];
+    let sections =
+        [(section::WEIGHTS, weights.to_vec()), (section::PROGRAM, program.bytes([u32::MAX - 15; 8]))];
     let draft = sections::assemble(&sections).map_err(|error| match error {
         PackError::Refused(error) => refused(lowering, plan, error),
         other => other,
