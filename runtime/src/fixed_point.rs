@@ -1,12 +1,16 @@
 //! Fixed-point arithmetic of the integer operators. `docs/numerics.md` states where each function is used.
 
+/// Half of the last bit that [`doubling_high_multiply`] keeps. A build with `--cfg dunlin_broken_kernel` drops it: the tests show
+/// that golden vectors notice.
+const HALF: i64 = if cfg!(dunlin_broken_kernel) { 0 } else { 1 << 30 };
+
 /// Product of two Q0.31 numbers, doubled, rounded half up; saturates at −1 · −1.
 #[inline(always)]
 pub const fn doubling_high_multiply(a: i32, b: i32) -> i32 {
     if a == i32::MIN && b == i32::MIN {
         return i32::MAX;
     }
-    ((a as i64 * b as i64 + (1 << 30)) >> 31) as i32
+    ((a as i64 * b as i64 + HALF) >> 31) as i32
 }
 
 /// `value / 2^exponent`, rounded half away from zero. `exponent` is taken modulo 32.

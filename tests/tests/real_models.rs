@@ -291,6 +291,8 @@ fn int8_predicts_as_well_as_float() {
         let at = |location: &str| data.join(location).display().to_string();
         let comparison = compare(converted, &at(samples), classes.map(at).as_deref());
         let name = converted.name;
+        let digest = converted.packed.blob.open().unwrap().digest();
+        println!("{name}: digest {}", digest.map(|byte| format!("{byte:02x}")).concat());
         let mut line = format!("{name}: {} samples", comparison.samples);
         let sqnr = comparison.layers.iter().filter_map(|layer| Some((layer.sqnr_db?, &layer.name)));
         let (lowest, layer) = sqnr.min_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
