@@ -101,7 +101,7 @@ impl BlobBuilder {
     /// # Panics
     /// If the runtime does not open it.
     pub fn build(&self) -> AlignedBytes {
-        let unbounded = self.build_with_scratch([u32::MAX; 8]);
+        let unbounded = self.build_with_scratch([1 << 30; 8]);
         let model = Model::open(&unbounded).unwrap_or_else(|error| panic!("{error}"));
         let mut scratch = [0; 8];
         for family in Family::ALL {

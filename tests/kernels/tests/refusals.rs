@@ -128,7 +128,7 @@ fn program_headers() {
     let unsupported = Error::UnsupportedOperatorSet { needed: 2, available: 1 };
     assert_eq!(refused(&|program| program.operator_set = 2), unsupported);
     assert_eq!(refused(&|program| program.packing = 7), Error::UnsupportedPacking(7));
-    let changes: [&dyn Fn(&mut ProgramHeader); 13] = [
+    let changes: [&dyn Fn(&mut ProgramHeader); 14] = [
         &|program| program.operator_set = 0,
         &|program| program.tensor_count += 1,
         &|program| program.tensor_count = 1,
@@ -141,6 +141,7 @@ fn program_headers() {
         &|program| program.attribute_bytes += 2,
         &|program| program.attribute_bytes = u32::MAX,
         &|program| program.activation_bytes += 1,
+        &|program| program.scratch_bytes[7] += 8,
         &|program| program.reserved[2] = 1,
     ];
     for (index, change) in changes.iter().enumerate() {
