@@ -96,7 +96,7 @@ impl BlobBuilder {
         self.attributes.extend(attributes);
     }
 
-    /// The blob, with the scratch that its steps need.
+    /// The blob, with the scratch that its steps need. Its digest is left to [`seal`].
     ///
     /// # Panics
     /// If the runtime does not open it.
@@ -114,7 +114,7 @@ impl BlobBuilder {
         self.build_with_scratch(scratch)
     }
 
-    /// The blob, with stated scratch and without opening it.
+    /// The blob, with stated scratch and without opening it. Its digest is left to [`seal`].
     pub fn build_with_scratch(&self, scratch_bytes: [u32; 8]) -> AlignedBytes {
         let mut sections =
             vec![(section::WEIGHTS, self.weights.clone()), (section::PROGRAM, self.program(scratch_bytes))];
@@ -134,9 +134,7 @@ impl BlobBuilder {
             body.resize(body.len().next_multiple_of(16), 0);
         }
         header.total_bytes = (HEADER_BYTES + body.len()) as u32;
-        let mut blob = AlignedBytes::copy(&[bytes_of(&header), &body].concat());
-        seal(&mut blob);
-        blob
+        AlignedBytes::copy(&[bytes_of(&header), &body].concat())
     }
 
     fn program(&self, scratch_bytes: [u32; 8]) -> Vec<u8> {

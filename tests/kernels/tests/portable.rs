@@ -6,7 +6,7 @@ use dunlin_runtime::Family;
 use dunlin_runtime::format::Operator;
 
 /// Cases of an operator and type.
-const COUNT: usize = if cfg!(miri) { 3 } else { 200 };
+const COUNT: usize = if cfg!(miri) { 2 } else { 200 };
 /// Cases that share a blob.
 const TOGETHER: usize = 8;
 

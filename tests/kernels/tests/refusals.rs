@@ -310,7 +310,9 @@ fn arenas() {
 
 #[test]
 fn digests() {
-    let blob = lookup().build();
+    let mut blob = lookup().build();
+    assert_eq!(Model::open(&blob).unwrap().check_digest(), Err(Error::DigestMismatch));
+    seal(&mut blob);
     assert_eq!(Model::open(&blob).unwrap().check_digest(), Ok(()));
     // The signature is not a part of what the digest covers.
     let mut signed = blob.clone();
