@@ -89,7 +89,7 @@ impl Expected {
     pub fn difference(&self, found: &[u8]) -> Option<String> {
         match self {
             Expected::Bytes(expected) => {
-                let index = expected.iter().zip(found).position(|(expected, found)| expected != found);
+                let index = expected.iter().zip(&found).position(|(expected, found)| expected != found);
                 match index {
                     Some(index) => {
                         let (expected, found) = (expected[index] as i8, found[index] as i8);
@@ -100,13 +100,14 @@ impl Expected {
                 }
             }
             Expected::Near(expected) => {
-                let found: &[f32] = bytemuck::cast_slice(found);
+                let found: Vec<f32> =
+                    found.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
                 let is_near = |(near, &found): (&Approximation, &f32)| {
                     // Infinities are equal without having a finite difference; NaN is never near.
                     let found = f64::from(found);
                     near.value == found || (near.value - found).abs() <= near.tolerance
                 };
-                match expected.iter().zip(found).position(|pair| !is_near(pair)) {
+                match expected.iter().zip(&found).position(|pair| !is_near(pair)) {
                     Some(index) => {
                         Some(format!("element {index} is {}, not {:?}", found[index], expected[index]))
                     }
