@@ -89,7 +89,7 @@ impl Expected {
     pub fn difference(&self, found: &[u8]) -> Option<String> {
         match self {
             Expected::Bytes(expected) => {
-                let index = expected.iter().zip(&found).position(|(expected, found)| expected != found);
+                let index = expected.iter().zip(found).position(|(expected, found)| expected != found);
                 match index {
                     Some(index) => {
                         let (expected, found) = (expected[index] as i8, found[index] as i8);
