@@ -1,7 +1,7 @@
 //! Sample models of Dunlin, the data that they learn from and the pipelines that train them.
 //!
 //! [`samples`] gives the models that ship with the project, as ONNX with calibration and test inputs. Reading
-//! them needs nothing but this crate's few default dependencies. With the feature `train`, [`train::run`]
+//! them needs nothing but this crate's few default dependencies. With the feature `train`, `train::run`
 //! makes them again: from a seed, with a record of everything that went in and came out.
 //!
 //! ```
