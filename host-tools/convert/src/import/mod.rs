@@ -1,4 +1,4 @@
-//! Readers of model files. Each format has a folder of its own and ends in the same [`Graph`](crate::Graph).
+//! Readers of model files. Each format has a folder of its own and ends in the same [`Graph`].
 //!
 //! `<format>::import(bytes) -> Result<Graph, ImportError>`
 
