@@ -5,7 +5,7 @@
 //! one scale and zero point, weights are int8 constants with scales along axis 0 (convolution, fully connected) or 3
 //! (depthwise) or one scale, biases are int32 constants.
 //!
-//! Module `lowering` turns nodes into steps, [`plan`](crate::plan) finds them places, `program` writes them down. Golden
+//! Module `lowering` turns nodes into steps, [`plan`] finds them places, `program` writes them down. Golden
 //! vectors need the program to run: the blob is assembled without them, run, and assembled again.
 
 mod activation;
