@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod onnx_model;
-pub mod random;
 pub mod reference;
 pub mod single_operator;
+
+pub use dunlin_kernel_tests::random;
