@@ -2,8 +2,7 @@
 //!
 //! Everything here is inlined into functions that are compiled for the family's instruction set.
 
-use super::{Depthwise, Gemm, OutputQuantization, PADDING, Rounding};
-use crate::fixed_point::{scale_rounding_once, scale_rounding_twice};
+use super::{Depthwise, Gemm, OutputQuantization, PADDING};
 use crate::format::{ChannelBlock, LANES, WeightCell};
 
 /// Columns that are multiplied at once, so that a block of weights is loaded once for all of them.
@@ -121,29 +120,17 @@ pub(super) fn gemm(
     }
 }
 
-/// Requantizes the sums of a block, without vectors: channel after channel, so that what belongs to a channel is loaded once for
-/// all columns.
+/// Requantizes the sums of a block, one after the other.
 #[inline(always)]
 #[allow(dead_code, reason = "families with vectors have a way of their own")]
-pub(super) fn requantize<const N: usize>(
+pub(super) fn requantize(
     quantization: &OutputQuantization,
     channels: &ChannelBlock,
-    sums: &[[i32; LANES]; N],
-) -> [[i8; LANES]; N] {
-    let mut outputs = [[0; LANES]; N];
-    for lane in 0..LANES {
-        let zero_points = quantization.input_zero_point.wrapping_mul(channels.weight_sum[lane]);
-        let folded = channels.bias[lane].wrapping_sub(zero_points);
-        let (multiplier, shift) = (channels.multiplier[lane], channels.shift[lane]);
-        for (outputs, sums) in outputs.iter_mut().zip(sums) {
-            let sum = sums[lane].wrapping_add(folded);
-            let scaled = match quantization.rounding {
-                Rounding::Twice => scale_rounding_twice(sum, multiplier, shift),
-                Rounding::Once => scale_rounding_once(sum, multiplier, shift),
-            };
-            let raised = scaled.wrapping_add(quantization.output_zero_point);
-            outputs[lane] = raised.max(quantization.low).min(quantization.high) as i8;
-        }
+    sums: &[i32; LANES],
+) -> [i8; LANES] {
+    let mut outputs = [0; LANES];
+    for (lane, (output, &sum)) in outputs.iter_mut().zip(sums).enumerate() {
+        *output = quantization.requantize(sum, channels, lane);
     }
     outputs
 }

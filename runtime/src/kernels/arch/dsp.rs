@@ -25,8 +25,7 @@ impl Kernels for Dsp {
 
     fn depthwise(&self, job: &Depthwise<'_>, input: &[i8], taps: &[i32], output: &mut [i8]) {
         blocks::depthwise(job, input, taps, output, |taps| {
-            let [outputs] = blocks::requantize(&job.quantization, taps.channels, &[multiply_taps(taps)]);
-            outputs
+            blocks::requantize(&job.quantization, taps.channels, &multiply_taps(taps))
         });
     }
 }
@@ -43,7 +42,8 @@ fn tile(job: &Gemm<'_>, columns: Columns<'_, COLUMNS>, mut pixels: Pixels<'_, CO
                 [*x_sums, *y_sums] = two_by_two(block.cells, pair, x, y);
             }
         }
-        blocks::write(&mut pixels, blocks::requantize(&job.quantization, block.channels, &sums));
+        let outputs = sums.map(|sums| blocks::requantize(&job.quantization, block.channels, &sums));
+        blocks::write(&mut pixels, outputs);
     }
 }
 
@@ -52,8 +52,8 @@ fn single(job: &Gemm<'_>, column: Columns<'_, 1>, mut pixel: Pixels<'_, 1>) {
     for block in blocks(job) {
         let [a, b, c, d] = four_by_one(block.cells, 0, column.column(0));
         let [e, f, g, h] = four_by_one(block.cells, 1, column.column(0));
-        let sums = [[a, b, c, d, e, f, g, h]];
-        blocks::write(&mut pixel, blocks::requantize(&job.quantization, block.channels, &sums));
+        let sums = [a, b, c, d, e, f, g, h];
+        blocks::write(&mut pixel, [blocks::requantize(&job.quantization, block.channels, &sums)]);
     }
 }
 
