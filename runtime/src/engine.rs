@@ -2,8 +2,8 @@
 
 use crate::error::Defect;
 use crate::family::Family;
-use crate::format::Operator;
-use crate::kernels::{self, Memory};
+use crate::format::{DataType, Operator};
+use crate::kernels::{self, Memory, Needs, Overlap};
 use crate::program::Operation;
 
 /// Checks everything that the operator's kernels rely on: operands, attributes, shapes, weights, placement.
@@ -71,23 +71,48 @@ pub(crate) fn execute(
     kernel(operator(operation)?)(operation, memory, family)
 }
 
-/// Bytes of scratch that a step needs with the kernels of `family`, a multiple of 16. The converter states the largest of them
-/// in the program header.
+/// Bytes of the arena that a step needs beside its operands with the kernels of `family`, multiples of 16.
 ///
 /// # Errors
 /// What [`Model::open`](crate::Model::open) would say of the step.
-pub fn scratch_bytes(operation: &Operation<'_>, family: Family) -> Result<u32, Defect> {
-    let bytes = match operator(operation)? {
-        Operator::Conv2d => kernels::conv2d::scratch_bytes(operation, family)?,
-        Operator::DepthwiseConv2d => kernels::depthwise_conv2d::scratch_bytes(operation, family)?,
-        Operator::FullyConnected => kernels::fully_connected::scratch_bytes(operation, family)?,
-        _ => 0,
+pub fn needs(operation: &Operation<'_>, family: Family) -> Result<Needs, Defect> {
+    let Needs { scratch, prepared } = match operator(operation)? {
+        Operator::Conv2d => kernels::conv2d::needs(operation, family)?,
+        Operator::DepthwiseConv2d => kernels::depthwise_conv2d::needs(operation, family)?,
+        Operator::FullyConnected => kernels::fully_connected::needs(operation, family)?,
+        _ => Needs::default(),
     };
-    bytes.checked_next_multiple_of(16).ok_or(Defect::Shapes)
+    let round = |bytes: usize| bytes.checked_next_multiple_of(16).ok_or(Defect::Shapes);
+    Ok(Needs { scratch: round(scratch)?, prepared: round(prepared)? })
+}
+
+/// The distances at which the output of a step may share memory with its first input. `None` where they lie apart, or at the same place.
+///
+/// # Errors
+/// What [`Model::open`](crate::Model::open) would say of the step.
+pub fn overlap(operation: &Operation<'_>) -> Result<Option<Overlap>, Defect> {
+    if operation.data_type()? != DataType::Int8 {
+        return Ok(None);
+    }
+    match operator(operation)? {
+        Operator::Conv2d => kernels::conv2d::overlap(operation),
+        Operator::DepthwiseConv2d => kernels::depthwise_conv2d::overlap(operation),
+        _ => Ok(None),
+    }
+}
+
+/// Lets the kernels of `family` prepare a step.
+pub(crate) fn prepare(operation: &Operation<'_>, family: Family, prepared: &mut [u8]) -> Result<(), Defect> {
+    match operator(operation)? {
+        Operator::Conv2d => kernels::conv2d::prepare(operation, family, prepared),
+        Operator::DepthwiseConv2d => kernels::depthwise_conv2d::prepare(operation, family, prepared),
+        Operator::FullyConnected => kernels::fully_connected::prepare(operation, family, prepared),
+        _ => Ok(()),
+    }
 }
 
 /// The families that a build for this target can run.
-const BUILT: &[Family] = if cfg!(target_arch = "x86_64") {
+pub(crate) const BUILT: &[Family] = if cfg!(target_arch = "x86_64") {
     &[Family::Portable, Family::Avx2, Family::Vnni]
 } else if cfg!(target_arch = "aarch64") {
     &[Family::Portable, Family::Neon, Family::NeonDot]
@@ -96,17 +121,6 @@ const BUILT: &[Family] = if cfg!(target_arch = "x86_64") {
 } else {
     &[Family::Portable]
 };
-
-/// Checks that the scratch which the program header states is enough for a step.
-pub(crate) fn require_stated_scratch(operation: &Operation<'_>) -> Result<(), Defect> {
-    for &family in BUILT {
-        let stated = operation.program().header().scratch_bytes.get(family as usize).copied().unwrap_or(0);
-        if scratch_bytes(operation, family)? > stated {
-            return Err(Defect::Scratch);
-        }
-    }
-    Ok(())
-}
 
 fn operator(operation: &Operation<'_>) -> Result<Operator, Defect> {
     operation.operator().ok_or(Defect::UnknownOperator(operation.number()))

@@ -72,7 +72,7 @@ pub enum Defect {
     OperatorNotBuilt(u8),
     /// Operands outside of the operand table, or a number of them that the operator does not take.
     Operands,
-    /// A record of attributes outside of the table or of another length than the operator's.
+    /// A record of attributes outside of the table.
     Attributes,
     /// Data types that the operator does not combine.
     DataTypes,
@@ -82,7 +82,7 @@ pub enum Defect {
     Weights,
     /// A multiplier or shift outside of its range.
     Requantization,
-    /// The program header states less scratch than the step needs.
+    /// Scratch that overlaps operands, or ends behind the arena that the program header states.
     Scratch,
     /// An input or output in a place where the operator cannot use it: a constant, or an overlap.
     Placement,
@@ -138,7 +138,10 @@ impl fmt::Display for Defect {
             Defect::Shapes => write!(f, "the shapes of its operands do not fit together"),
             Defect::Weights => write!(f, "its weights lie outside of the weights section"),
             Defect::Requantization => write!(f, "a multiplier or shift is out of range"),
-            Defect::Scratch => write!(f, "it needs more scratch than the program states"),
+            Defect::Scratch => write!(
+                f,
+                "its scratch overlaps its operands or is longer than the arena that the program states"
+            ),
             Defect::Placement => write!(f, "an operand lies where the operator cannot use it"),
         }
     }

@@ -38,9 +38,10 @@ mod self_test;
 mod session;
 
 pub use blob::{Aligned, BLOB_ALIGNMENT};
-pub use engine::scratch_bytes;
+pub use engine::{needs, overlap};
 pub use error::{Defect, Error};
 pub use family::Family;
+pub use kernels::{Needs, Overlap};
 pub use model::Model;
 #[cfg(feature = "digest")]
 pub use model::content_digest;

@@ -30,11 +30,13 @@ impl<'a> Model<'a> {
         for (step, index) in (0u16..).zip(0..program.steps().len()) {
             let verdict = program.operation(index).ok_or(Defect::Operands).and_then(|operation| {
                 engine::verify(&operation)?;
-                engine::require_stated_scratch(&operation)
+                operation.require_scratch_behind()
             });
-            if let Err(defect) = verdict {
-                return Err(Error::MalformedStep { step, defect });
-            }
+            verdict.map_err(|defect| Error::MalformedStep { step, defect })?;
+        }
+        for &family in engine::BUILT {
+            let prepared = prepared_bytes(&program, family)?;
+            require_stated_arena(&program, family, prepared)?;
         }
         Ok(Model { bytes, header, program })
     }
@@ -65,11 +67,9 @@ impl<'a> Model<'a> {
         names.unwrap_or_default().lines()
     }
 
-    /// Bytes of arena that a session with `family` needs: activations and scratch.
+    /// Bytes of arena that a session with `family` needs: activations, scratch and prepared weights.
     pub fn arena_bytes(&self, family: Family) -> usize {
-        let header = self.program.header();
-        let scratch = header.scratch_bytes.get(family as usize).copied().unwrap_or(0);
-        (header.activation_bytes as usize).saturating_add(scratch as usize)
+        stated_arena(&self.program, family)
     }
 
     /// The manifest, if the blob has one that this version reads.
@@ -92,6 +92,44 @@ impl<'a> Model<'a> {
     pub fn check_digest(&self) -> Result<(), Error> {
         if self.digest() == self.header.digest { Ok(()) } else { Err(Error::DigestMismatch) }
     }
+}
+
+fn stated_arena(program: &Program<'_>, family: Family) -> usize {
+    program.header().arena_bytes.get(family as usize).map_or(0, |&bytes| bytes as usize)
+}
+
+/// Bytes that the kernels of `family` prepare for all steps of a program.
+///
+/// # Errors
+/// [`Error::MalformedStep`] if they do not fit the address space.
+pub(crate) fn prepared_bytes(program: &Program<'_>, family: Family) -> Result<usize, Error> {
+    let mut sum = 0usize;
+    if matches!(family, Family::Portable | Family::Dsp) {
+        return Ok(sum);
+    }
+    for (step, index) in (0u16..).zip(0..program.steps().len()) {
+        let needs = program.operation(index).ok_or(Defect::Operands);
+        let needs = needs.and_then(|operation| engine::needs(&operation, family));
+        let total = needs.and_then(|needs| sum.checked_add(needs.prepared).ok_or(Defect::Scratch));
+        sum = total.map_err(|defect| Error::MalformedStep { step, defect })?;
+    }
+    Ok(sum)
+}
+
+/// Checks that the arena that the program header states holds tensors, the scratch of every step, and `prepared` bytes behind them.
+fn require_stated_arena(program: &Program<'_>, family: Family, prepared: usize) -> Result<(), Error> {
+    let working = stated_arena(program, family).checked_sub(prepared);
+    let working = working.filter(|&working| working >= program.header().activation_bytes as usize);
+    for (step, index) in (0u16..).zip(0..program.steps().len()) {
+        let defect = |defect| Error::MalformedStep { step, defect };
+        let operation = program.operation(index).ok_or(defect(Defect::Operands))?;
+        let scratch = engine::needs(&operation, family).map_err(defect)?.scratch;
+        let end = operation.scratch_offset().checked_add(scratch);
+        if !end.zip(working).is_some_and(|(end, working)| end <= working) {
+            return Err(defect(Defect::Scratch));
+        }
+    }
+    Ok(())
 }
 
 /// SHA-256 over everything of a blob but its digest and signature. `blob` ends where the blob ends.

@@ -53,7 +53,7 @@ impl<'a> Program<'a> {
             || header.reserved != [0; 3]
             || !header.attribute_bytes.is_multiple_of(4)
             || !header.activation_bytes.is_multiple_of(16)
-            || header.scratch_bytes.iter().any(|bytes| !bytes.is_multiple_of(16))
+            || header.arena_bytes.iter().any(|bytes| !bytes.is_multiple_of(16))
             || attributes.len() != rest.len()
             || header.input_count == 0
             || header.output_count == 0
@@ -189,10 +189,10 @@ impl<'a> Operation<'a> {
     /// The record of attributes, of the type that belongs to the operator.
     ///
     /// # Errors
-    /// [`Defect::Attributes`] if the record is not in the table or is of another length.
+    /// [`Defect::Attributes`] if the record is not in the table.
     pub fn attributes<T: Pod>(&self) -> Result<&'a T, Defect> {
         let start = self.step.attribute_offset as usize;
-        let end = start.checked_add(self.step.attribute_bytes as usize).ok_or(Defect::Attributes)?;
+        let end = start.checked_add(size_of::<T>()).ok_or(Defect::Attributes)?;
         let bytes = self.program.attributes.get(start..end).ok_or(Defect::Attributes)?;
         bytemuck::try_from_bytes(bytes).map_err(|_| Defect::Attributes)
     }
@@ -229,12 +229,40 @@ impl<'a> Operation<'a> {
         self.output.data_type().ok_or(Defect::DataTypes)
     }
 
+    /// Where the step's scratch begins in the arena.
+    pub fn scratch_offset(&self) -> usize {
+        self.step.scratch_offset as usize
+    }
+
+    /// Checks that the scratch begins at a multiple of 16 and behind all operands.
+    pub(crate) fn require_scratch_behind(&self) -> Result<(), Defect> {
+        let start = self.scratch_offset();
+        let is_below = |tensor: &TensorRecord| {
+            tensor.storage() != Some(Storage::Arena)
+                || tensor.bytes().is_some_and(|bytes| (tensor.offset as usize).saturating_add(bytes) <= start)
+        };
+        let mut inputs = self.inputs.iter().map(|&input| self.program.tensor(input));
+        let is_behind = start.is_multiple_of(16)
+            && is_below(self.output)
+            && inputs.all(|input| input.is_some_and(&is_below));
+        if is_behind { Ok(()) } else { Err(Defect::Scratch) }
+    }
+
+    /// Whether the first input and the output share a byte of the arena.
+    pub(crate) fn shares_memory(&self) -> Result<bool, Defect> {
+        let input = self.input(0)?;
+        Ok(input.storage() == Some(Storage::Arena) && overlaps(input, self.output)?)
+    }
+
+    /// Checks that the output lies in the arena.
+    pub(crate) fn require_arena_output(&self) -> Result<(), Defect> {
+        if self.output.storage() == Some(Storage::Arena) { Ok(()) } else { Err(Defect::Placement) }
+    }
+
     /// Checks that the output lies in the arena and that no input shares a byte with it, except inputs of the same shape at
     /// the same offset where `in_place` says that the operator reads an element before it writes it.
     pub(crate) fn require_placement(&self, in_place: bool) -> Result<(), Defect> {
-        if self.output.storage() != Some(Storage::Arena) {
-            return Err(Defect::Placement);
-        }
+        self.require_arena_output()?;
         for index in 0..self.inputs.len() {
             let input = self.input(index)?;
             let same = in_place

@@ -8,7 +8,7 @@ use crate::error::{Defect, Error};
 use crate::family::Family;
 use crate::format::{DataType, TensorRecord};
 use crate::kernels::Memory;
-use crate::model::Model;
+use crate::model::{Model, prepared_bytes};
 use crate::observer::{NoObserver, Observer, StepReport};
 
 /// A model and the arena that it runs in.
@@ -20,6 +20,10 @@ pub struct Session<'m> {
     arena: &'m mut [u8],
     family: Family,
     next_step: usize,
+    /// Where prepared weights begin in the arena.
+    prepared_start: usize,
+    /// Where those of the next step begin.
+    next_prepared: usize,
 }
 
 impl<'m> Session<'m> {
@@ -44,7 +48,30 @@ impl<'m> Session<'m> {
         }
         let (found, needed) = (arena.len(), model.arena_bytes(family));
         let arena = arena.get_mut(..needed).ok_or(Error::ArenaTooSmall { found, needed })?;
-        Ok(Session { model: *model, arena, family, next_step: 0 })
+        let prepared_start = needed.saturating_sub(prepared_bytes(&model.program(), family)?);
+        let next_prepared = prepared_start;
+        let mut session =
+            Session { model: *model, arena, family, next_step: 0, prepared_start, next_prepared };
+        session.prepare()?;
+        Ok(session)
+    }
+
+    /// Lets the kernels prepare every step.
+    fn prepare(&mut self) -> Result<(), Error> {
+        if self.prepared_start == self.arena.len() {
+            return Ok(());
+        }
+        let program = self.model.program();
+        let mut start = self.prepared_start;
+        for (step, index) in (0u16..).zip(0..program.steps().len()) {
+            let defect = |defect| Error::MalformedStep { step, defect };
+            let operation = program.operation(index).ok_or(defect(Defect::Operands))?;
+            let end = start.saturating_add(engine::needs(&operation, self.family).map_err(defect)?.prepared);
+            let prepared = self.arena.get_mut(start..end).ok_or(defect(Defect::Scratch))?;
+            engine::prepare(&operation, self.family, prepared).map_err(defect)?;
+            start = end;
+        }
+        Ok(())
     }
 
     /// The model.
@@ -125,6 +152,7 @@ impl<'m> Session<'m> {
     /// As [`Session::run`].
     pub fn run_with(&mut self, observer: &mut impl Observer) -> Result<(), Error> {
         self.next_step = 0;
+        self.next_prepared = self.prepared_start;
         while self.step_with(observer)? {}
         Ok(())
     }
@@ -145,15 +173,27 @@ impl<'m> Session<'m> {
         let operator = operation.operator().ok_or(defect(Defect::Operands))?;
         let output = operation.output();
         observer.begin(&StepReport { index, operator, output, bytes: &[] });
-        let activation_bytes = program.header().activation_bytes as usize;
+        let placement = || defect(Defect::Placement);
+        let (working, prepared) =
+            self.arena.split_at_mut_checked(self.prepared_start).ok_or_else(placement)?;
         let (activations, scratch) =
-            self.arena.split_at_mut_checked(activation_bytes).ok_or(defect(Defect::Placement))?;
-        let mut memory = Memory::new(activations, scratch, program.weights());
+            working.split_at_mut_checked(operation.scratch_offset()).ok_or_else(placement)?;
+        let mut next_prepared = self.next_prepared;
+        let prepared = if prepared.is_empty() {
+            &[]
+        } else {
+            let start = next_prepared.saturating_sub(self.prepared_start);
+            let length = engine::needs(&operation, self.family).map_err(defect)?.prepared;
+            next_prepared = next_prepared.saturating_add(length);
+            &*prepared.get_mut(start..start.saturating_add(length)).ok_or_else(placement)?
+        };
+        let mut memory = Memory::new(activations, scratch, prepared, program.weights());
         engine::execute(&operation, &mut memory, self.family).map_err(defect)?;
         let bytes = bytes(self.arena, output).unwrap_or_default();
         observer.end(&StepReport { index, operator, output, bytes });
         let left = index + 1 < program.steps().len();
-        self.next_step = if left { index + 1 } else { 0 };
+        (self.next_step, self.next_prepared) =
+            if left { (index + 1, next_prepared) } else { (0, self.prepared_start) };
         Ok(left)
     }
 }

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 /// The operator set of this crate.
 pub const OPERATOR_SET: u16 = 1;
 /// The packing number of the weights that this crate reads.
-pub const PACKING: u16 = 1;
+pub const PACKING: u16 = 2;
 /// Largest number of dimensions of a tensor.
 pub const MAX_RANK: usize = 4;
 
@@ -31,8 +31,8 @@ pub struct ProgramHeader {
     pub attribute_bytes: u32,
     /// Bytes of the arena that tensors occupy, a multiple of 16.
     pub activation_bytes: u32,
-    /// Bytes of scratch behind them, per kernel family.
-    pub scratch_bytes: [u32; 8],
+    /// Bytes of the whole arena, per kernel family: tensors, scratch and prepared weights. Multiples of 16.
+    pub arena_bytes: [u32; 8],
     /// Zero.
     pub reserved: [u32; 3],
 }
@@ -160,8 +160,8 @@ pub struct StepRecord {
     pub first_operand: u32,
     /// Bytes from the start of the attribute table, a multiple of 4.
     pub attribute_offset: u32,
-    /// Length of the attributes in bytes.
-    pub attribute_bytes: u32,
+    /// Where the step's scratch begins in the arena, a multiple of 16. Its operands lie below.
+    pub scratch_offset: u32,
 }
 
 const _: () = assert!(size_of::<StepRecord>() == 16);

@@ -1,49 +1,46 @@
 //! fully_connected: matrix times vector, over all leading dimensions.
 
-use super::Memory;
-use super::arch::{self, Gemm, OutputQuantization, Rounding};
-use super::conv2d::accumulate;
+use super::arch::needs::{self, Needs};
+use super::arch::{self, Dense, OutputQuantization, Rounding, Workspace};
 use super::convolution::{verify_channels, verify_offsets};
 use super::parts::{parts, parts_mut};
+use super::{Memory, fully_connected_float32};
 use crate::error::Defect;
 use crate::family::Family;
 use crate::format::attributes::FullyConnected;
 use crate::format::{ChannelBlock, DataType, FloatChannelBlock, FloatRow, LANES, WeightCell};
 use crate::program::Operation;
 
-/// Vectors, values of a vector, outputs of a vector, blocks of 8 outputs.
-struct Layout {
-    vectors: usize,
-    inputs: usize,
-    outputs: usize,
-    blocks: usize,
+/// Values of a vector, outputs of a vector, blocks of 8 outputs.
+pub(super) struct Layout {
+    pub inputs: usize,
+    pub outputs: usize,
+    pub blocks: usize,
 }
 
-fn layout(operation: &Operation<'_>) -> Result<Layout, Defect> {
+pub(super) fn layout(operation: &Operation<'_>) -> Result<Layout, Defect> {
     let (input, output) = (operation.input(0)?.dims, operation.output().dims);
     let [n, h, w, c] = input;
     if [n, h, w] != [output[0], output[1], output[2]] {
         return Err(Defect::Shapes);
     }
-    let vectors = n.checked_mul(h).and_then(|nh| nh.checked_mul(w)).ok_or(Defect::Shapes)?;
     let outputs = output[3] as usize;
-    Ok(Layout { vectors: vectors as usize, inputs: c as usize, outputs, blocks: outputs.div_ceil(LANES) })
+    Ok(Layout { inputs: c as usize, outputs, blocks: outputs.div_ceil(LANES) })
 }
 
 impl Layout {
-    fn cells(&self) -> usize {
-        self.inputs.div_ceil(4)
-    }
-
-    fn is_direct(&self) -> bool {
-        self.inputs.is_multiple_of(4)
+    fn cells(&self) -> Result<usize, Defect> {
+        self.blocks.checked_mul(self.inputs.div_ceil(4)).ok_or(Defect::Shapes)
     }
 }
 
-pub(crate) fn scratch_bytes(operation: &Operation<'_>, _: Family) -> Result<u32, Defect> {
+/// What the kernels of `family` need.
+pub(crate) fn needs(operation: &Operation<'_>, family: Family) -> Result<Needs, Defect> {
+    if operation.data_type()? != DataType::Int8 {
+        return Ok(Needs::default());
+    }
     let layout = layout(operation)?;
-    let needs_scratch = operation.data_type()? == DataType::Int8 && !layout.is_direct();
-    Ok(if needs_scratch { (layout.cells() as u32).checked_mul(4).ok_or(Defect::Shapes)? } else { 0 })
+    needs::fully_connected(family, layout.inputs, layout.outputs).ok_or(Defect::Shapes)
 }
 
 pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
@@ -55,8 +52,7 @@ pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
     let layout = layout(operation)?;
     match operation.data_type()? {
         DataType::Int8 => {
-            let cells = layout.blocks.checked_mul(layout.cells()).ok_or(Defect::Shapes)?;
-            operation.weights::<WeightCell>(attributes.weights_offset, cells)?;
+            operation.weights::<WeightCell>(attributes.weights_offset, layout.cells()?)?;
             verify_channels(operation, attributes.channels_offset, layout.blocks)
         }
         DataType::Float32 => {
@@ -68,6 +64,32 @@ pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
     }
 }
 
+fn job<'a>(operation: &Operation<'a>) -> Result<Dense<'a>, Defect> {
+    let attributes: &FullyConnected = operation.attributes()?;
+    let layout = layout(operation)?;
+    let (low, high) = attributes.clamp.as_int8();
+    Ok(Dense {
+        weights: operation.weights(attributes.weights_offset, layout.cells()?)?,
+        channels: operation.weights::<ChannelBlock>(attributes.channels_offset, layout.blocks)?,
+        inputs: layout.inputs,
+        outputs: layout.outputs,
+        quantization: OutputQuantization {
+            rounding: Rounding::Once,
+            input_zero_point: operation.input(0)?.zero_point,
+            output_zero_point: operation.output().zero_point,
+            low,
+            high,
+        },
+    })
+}
+
+pub(crate) fn prepare(operation: &Operation<'_>, family: Family, prepared: &mut [u8]) -> Result<(), Defect> {
+    if operation.data_type()? == DataType::Int8 {
+        arch::kernels(family).prepare_fully_connected(&job(operation)?, prepared);
+    }
+    Ok(())
+}
+
 pub(crate) fn execute(
     operation: &Operation<'_>,
     memory: &mut Memory<'_>,
@@ -75,71 +97,19 @@ pub(crate) fn execute(
 ) -> Result<(), Defect> {
     match operation.data_type()? {
         DataType::Int8 => execute_int8(operation, memory, family),
-        _ => execute_float32(operation, memory),
+        _ => fully_connected_float32::execute(operation, memory),
     }
 }
 
+#[inline(never)]
 fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Family) -> Result<(), Defect> {
-    let attributes: &FullyConnected = operation.attributes()?;
-    let layout = layout(operation)?;
-    let (input, output) = (operation.input(0)?, operation.output());
-    let (low, high) = attributes.clamp.as_int8();
-    let cells = layout.blocks.checked_mul(layout.cells()).ok_or(Defect::Shapes)?;
-    let memory = memory.separate::<i8, i8>(input, output)?;
-    let job = Gemm {
-        weights: operation.weights::<WeightCell>(attributes.weights_offset, cells)?,
-        channels: operation.weights::<ChannelBlock>(attributes.channels_offset, layout.blocks)?,
-        cells: layout.cells(),
-        columns: memory.input,
-        column_stride: layout.inputs,
-        count: layout.vectors,
-        output_channels: layout.outputs,
-        output_stride: layout.outputs,
-        quantization: OutputQuantization {
-            rounding: Rounding::Once,
-            input_zero_point: input.zero_point,
-            output_zero_point: output.zero_point,
-            low,
-            high,
-        },
-    };
+    let job = job(operation)?;
     let kernels = arch::kernels(family);
-    if layout.is_direct() {
-        kernels.gemm(&job, memory.output);
-        return Ok(());
-    }
-    let scratch: &mut [i8] = bytemuck::try_cast_slice_mut(memory.scratch).map_err(|_| Defect::Scratch)?;
-    let column_stride = job.cells.saturating_mul(4);
-    let column = scratch.get_mut(..column_stride).ok_or(Defect::Scratch)?;
-    column.fill(0);
-    let vectors = parts(memory.input, layout.inputs);
-    for (vector, outputs) in vectors.zip(parts_mut(memory.output, layout.outputs)) {
-        for (value, source) in column.iter_mut().zip(vector) {
-            *value = *source;
-        }
-        kernels.gemm(&Gemm { columns: column, column_stride, count: 1, ..job }, outputs);
-    }
-    Ok(())
-}
-
-fn execute_float32(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result<(), Defect> {
-    let attributes: &FullyConnected = operation.attributes()?;
-    let layout = layout(operation)?;
-    let rows = layout.blocks.checked_mul(layout.inputs).ok_or(Defect::Shapes)?;
-    let weights: &[FloatRow] = operation.weights(attributes.weights_offset, rows)?;
-    let channels: &[FloatChannelBlock] = operation.weights(attributes.channels_offset, layout.blocks)?;
-    let (low, high) = attributes.clamp.as_float32();
-    let memory = memory.separate::<f32, f32>(operation.input(0)?, operation.output())?;
-    let vectors = parts(memory.input, layout.inputs);
-    for (vector, outputs) in vectors.zip(parts_mut(memory.output, layout.outputs)) {
-        let blocks = weights.chunks_exact(layout.inputs.max(1)).zip(channels);
-        for (outputs, (weights, channels)) in outputs.chunks_mut(LANES).zip(blocks) {
-            let mut sums = [0f32; LANES];
-            accumulate(&mut sums, weights, vector);
-            for ((output, sum), bias) in outputs.iter_mut().zip(sums).zip(channels.bias) {
-                *output = (sum + bias).max(low).min(high);
-            }
-        }
+    let prepared = memory.prepared();
+    let memory = memory.separate::<i8, i8>(operation.input(0)?, operation.output())?;
+    let vectors = parts(memory.input, job.inputs).zip(parts_mut(memory.output, job.outputs));
+    for (input, output) in vectors {
+        kernels.fully_connected(&job, input, output, Workspace { scratch: &mut *memory.scratch, prepared });
     }
     Ok(())
 }

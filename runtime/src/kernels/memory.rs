@@ -7,10 +7,11 @@ use bytemuck::Pod;
 use crate::error::Defect;
 use crate::format::{Storage, TensorRecord};
 
-/// The memory of one step: activations and scratch of the arena, and the weights section.
+/// The memory of one step: activations, scratch and prepared weights of the arena, and the weights section.
 pub(crate) struct Memory<'m> {
     activations: &'m mut [u8],
     scratch: &'m mut [u8],
+    prepared: &'m [u8],
     weights: &'m [u8],
 }
 
@@ -28,8 +29,51 @@ fn range(tensor: &TensorRecord) -> Result<core::ops::Range<usize>, Defect> {
 }
 
 impl<'m> Memory<'m> {
-    pub fn new(activations: &'m mut [u8], scratch: &'m mut [u8], weights: &'m [u8]) -> Memory<'m> {
-        Memory { activations, scratch, weights }
+    pub fn new(
+        activations: &'m mut [u8],
+        scratch: &'m mut [u8],
+        prepared: &'m [u8],
+        weights: &'m [u8],
+    ) -> Memory<'m> {
+        Memory { activations, scratch, prepared, weights }
+    }
+
+    /// What the kernels of the step have prepared.
+    pub fn prepared(&self) -> &'m [u8] {
+        self.prepared
+    }
+
+    /// Borrows two parts of the arena that lie apart.
+    pub fn ranges(
+        &mut self,
+        input: core::ops::Range<usize>,
+        output: core::ops::Range<usize>,
+    ) -> Result<Separate<'_, i8, i8>, Defect> {
+        let [input, output] =
+            self.activations.get_disjoint_mut([input, output]).map_err(|_| Defect::Placement)?;
+        let input: &[u8] = input;
+        let input = bytemuck::try_cast_slice(input).map_err(|_| Defect::Placement)?;
+        let output = bytemuck::try_cast_slice_mut(output).map_err(|_| Defect::Placement)?;
+        Ok(Separate { input, output, scratch: self.scratch })
+    }
+
+    /// Copies an input to the front of the scratch, and borrows the copy, the output, and the rest of the scratch.
+    pub fn copied(
+        &mut self,
+        input: &TensorRecord,
+        output: &TensorRecord,
+    ) -> Result<Separate<'_, i8, i8>, Defect> {
+        let source = self.activations.get(range(input)?).ok_or(Defect::Placement)?;
+        let reserved = source.len().next_multiple_of(16);
+        let (copy, scratch) = self.scratch.split_at_mut_checked(reserved).ok_or(Defect::Scratch)?;
+        let copy = copy.get_mut(..source.len()).ok_or(Defect::Scratch)?;
+        for (copy, source) in copy.iter_mut().zip(source) {
+            *copy = *source;
+        }
+        let output = self.activations.get_mut(range(output)?).ok_or(Defect::Placement)?;
+        let input = bytemuck::try_cast_slice(&*copy).map_err(|_| Defect::Scratch)?;
+        let output = bytemuck::try_cast_slice_mut(output).map_err(|_| Defect::Placement)?;
+        Ok(Separate { input, output, scratch })
     }
 
     /// Borrows an input and the output that lie apart, as elements of type `T` and `U`.

@@ -3,14 +3,18 @@
 pub(crate) mod addition;
 pub(crate) mod arch;
 pub(crate) mod average_pool2d;
+mod bands;
 mod broadcast;
 pub(crate) mod concat;
 pub(crate) mod conv2d;
+mod conv2d_float32;
 mod convolution;
 pub(crate) mod copy;
 pub(crate) mod depthwise_conv2d;
+mod depthwise_conv2d_float32;
 pub(crate) mod dequantize;
 pub(crate) mod fully_connected;
+mod fully_connected_float32;
 pub(crate) mod lookup;
 pub(crate) mod max_pool2d;
 mod memory;
@@ -28,6 +32,8 @@ pub(crate) mod transpose;
 pub(crate) mod unary;
 mod window;
 
+pub use arch::needs::Needs;
+pub use bands::Overlap;
 pub use dequantize::dequantize;
 pub use quantize::quantize;
 

@@ -5,7 +5,7 @@ use dunlin_runtime::format::{
     DataType, FORMAT_VERSION, GoldenHeader, HEADER_BYTES, Header, MAGIC, OPERATOR_SET, Operator, PACKING,
     ProgramHeader, SectionEntry, StepRecord, Storage, TensorRecord, section,
 };
-use dunlin_runtime::{Family, Model, content_digest, scratch_bytes};
+use dunlin_runtime::{Family, Model, content_digest, needs};
 
 use crate::aligned_bytes::AlignedBytes;
 use crate::case::Quantization;
@@ -17,7 +17,7 @@ pub struct BlobBuilder {
     pub weights: Vec<u8>,
     /// Tensor records.
     pub tensors: Vec<TensorRecord>,
-    /// Step records; operands are counted from the first one of all steps.
+    /// Step records; operands are counted from the first one of all steps, a scratch offset of 0 is that behind all tensors.
     pub steps: Vec<StepRecord>,
     /// Operands of the steps.
     pub operands: Vec<u16>,
@@ -89,35 +89,37 @@ impl BlobBuilder {
             reserved: 0,
             first_operand: self.operands.len() as u32,
             attribute_offset: self.attributes.len() as u32,
-            attribute_bytes: attributes.len() as u32,
+            scratch_offset: 0,
         });
         self.operands.extend(inputs);
         self.operands.push(output);
         self.attributes.extend(attributes);
     }
 
-    /// The blob, with the scratch that its steps need. Its digest is left to [`seal`].
+    /// The blob, with the arena that its steps need. Its digest is left to [`seal`].
     ///
     /// # Panics
     /// If the runtime does not open it.
     pub fn build(&self) -> AlignedBytes {
-        let unbounded = self.build_with_scratch([1 << 30; 8]);
+        let unbounded = self.build_with_arena([1 << 30; 8]);
         let model = Model::open(&unbounded).unwrap_or_else(|error| panic!("{error}"));
-        let mut scratch = [0; 8];
+        let mut arena = [self.activation_bytes; 8];
         for family in Family::ALL {
-            for step in 0..self.steps.len() {
+            let of_steps = (0..self.steps.len()).map(|step| {
                 let operation = model.program().operation(step).expect("the step was verified");
-                let bytes = scratch_bytes(&operation, family).expect("the step was verified");
-                scratch[family as usize] = bytes.max(scratch[family as usize]);
-            }
+                needs(&operation, family).expect("the step was verified")
+            });
+            let scratch = of_steps.clone().map(|needs| needs.scratch).max().unwrap_or(0);
+            let prepared: usize = of_steps.map(|needs| needs.prepared).sum();
+            arena[family as usize] += (scratch + prepared) as u32;
         }
-        self.build_with_scratch(scratch)
+        self.build_with_arena(arena)
     }
 
-    /// The blob, with stated scratch and without opening it. Its digest is left to [`seal`].
-    pub fn build_with_scratch(&self, scratch_bytes: [u32; 8]) -> AlignedBytes {
+    /// The blob, with a stated arena and without opening it. Its digest is left to [`seal`].
+    pub fn build_with_arena(&self, arena_bytes: [u32; 8]) -> AlignedBytes {
         let mut sections =
-            vec![(section::WEIGHTS, self.weights.clone()), (section::PROGRAM, self.program(scratch_bytes))];
+            vec![(section::WEIGHTS, self.weights.clone()), (section::PROGRAM, self.program(arena_bytes))];
         sections.extend(self.golden.clone().map(|golden| (section::GOLDEN, golden)));
         let mut header = Header {
             magic: MAGIC,
@@ -137,7 +139,7 @@ impl BlobBuilder {
         AlignedBytes::copy(&[bytes_of(&header), &body].concat())
     }
 
-    fn program(&self, scratch_bytes: [u32; 8]) -> Vec<u8> {
+    fn program(&self, arena_bytes: [u32; 8]) -> Vec<u8> {
         let mut operands = [self.inputs.as_slice(), &self.outputs].concat();
         let first_operand = operands.len() as u32;
         operands.extend(&self.operands);
@@ -153,13 +155,20 @@ impl BlobBuilder {
             output_count: self.outputs.len() as u8,
             attribute_bytes: self.attributes.len() as u32,
             activation_bytes: self.activation_bytes,
-            scratch_bytes,
+            arena_bytes,
             reserved: [0; 3],
         };
         let steps: Vec<_> = self
             .steps
             .iter()
-            .map(|step| StepRecord { first_operand: step.first_operand + first_operand, ..*step })
+            .map(|step| StepRecord {
+                first_operand: step.first_operand + first_operand,
+                scratch_offset: match step.scratch_offset {
+                    0 => self.activation_bytes,
+                    stated => stated,
+                },
+                ..*step
+            })
             .collect();
         fn bytes<T: Pod>(records: &[T]) -> &[u8] {
             bytemuck::cast_slice(records)

@@ -13,8 +13,15 @@ use crate::program::blob;
 /// # Panics
 /// If the blob of the cases does not run, or another family runs than the one asked for.
 pub fn outputs(cases: &[Case], family: Family, paint: u8) -> Vec<Vec<u8>> {
-    let blob = blob(cases);
-    let model = Model::open(&blob).unwrap_or_else(|error| panic!("{error}"));
+    run(&blob(cases), cases, family, paint)
+}
+
+/// As [`outputs`], with a blob that was made for the cases.
+///
+/// # Panics
+/// As [`outputs`].
+pub fn run(blob: &AlignedBytes, cases: &[Case], family: Family, paint: u8) -> Vec<Vec<u8>> {
+    let model = Model::open(blob).unwrap_or_else(|error| panic!("{error}"));
     let mut arena = AlignedBytes::filled(model.arena_bytes(family), paint);
     let mut session =
         Session::with_family(&model, &mut arena, family).unwrap_or_else(|error| panic!("{error}"));

@@ -1,4 +1,4 @@
-//! Packing 1 of weights, from its description in `docs/format.md`, one element at a time.
+//! Packing 2 of weights, from its description in `docs/format.md`, one element at a time.
 
 use dunlin_runtime::format::{ChannelBlock, FloatChannelBlock, LANES};
 
@@ -28,19 +28,22 @@ impl Extents {
     }
 }
 
-/// int8 weights of convolution and fully connected layers.
-pub fn cells(extents: Extents, weights: &[i8]) -> Vec<i8> {
+/// int8 weights of convolution and fully connected layers, in halfwords.
+pub fn cells(extents: Extents, weights: &[i8]) -> Vec<i16> {
     let row_cells = extents.row().div_ceil(4);
-    let block_bytes = extents.kernel_h * row_cells * 32;
-    let mut packed = vec![0; extents.groups * extents.blocks() * block_bytes];
+    let block_length = extents.kernel_h * row_cells * 16;
+    let mut packed = vec![0i16; extents.groups * extents.blocks() * block_length];
     for output in 0..extents.groups * extents.channels_out {
         let (group, channel) = (output / extents.channels_out, output % extents.channels_out);
         let block = group * extents.blocks() + channel / LANES;
         for ky in 0..extents.kernel_h {
             for k in 0..extents.row() {
                 let cell = ky * row_cells + k / 4;
-                packed[block * block_bytes + cell * 32 + channel % LANES * 4 + k % 4] =
-                    weights[(output * extents.kernel_h + ky) * extents.row() + k];
+                let pair = channel % LANES / 2;
+                let halfword = pair / 2 * 8 + k % 2 * 4 + pair % 2 * 2 + k % 4 / 2;
+                let weight = i16::from(weights[(output * extents.kernel_h + ky) * extents.row() + k]);
+                packed[block * block_length + cell * 16 + halfword] +=
+                    if channel % 2 == 0 { weight } else { 256 * weight };
             }
         }
     }
@@ -77,6 +80,7 @@ pub fn channel_blocks(
     extents: Extents,
     weights: &[i8],
     bias: &[i32],
+    input_zero_point: i32,
     multiplier: &[i32],
     shift: &[i32],
 ) -> Vec<ChannelBlock> {
@@ -86,9 +90,10 @@ pub fn channel_blocks(
         let (group, channel) = (output / extents.channels_out, output % extents.channels_out);
         let block = &mut blocks[group * extents.blocks() + channel / LANES];
         let lane = channel % LANES;
-        block.bias[lane] = bias[output];
         block.weight_sum[lane] =
             weights[output * per_channel..][..per_channel].iter().map(|&w| i32::from(w)).sum();
+        let correction = input_zero_point.wrapping_mul(block.weight_sum[lane]);
+        block.bias[lane] = bias[output].wrapping_sub(correction);
         block.multiplier[lane] = multiplier[output];
         block.shift[lane] = shift[output];
     }

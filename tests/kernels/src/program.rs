@@ -55,7 +55,8 @@ fn attributes(builder: &mut BlobBuilder, case: &Case) -> Vec<u8> {
                 channels_in: case.inputs[0].dims[3] as usize / groups,
             };
             let depthwise = case.operator == Operator::DepthwiseConv2d;
-            let (weights_offset, channels_offset) = store(builder, filter, extents, depthwise);
+            let zero_point = case.inputs[0].quantization.zero_point;
+            let (weights_offset, channels_offset) = store(builder, filter, extents, zero_point, depthwise);
             bytes_of(&Convolution { weights_offset, channels_offset, ..*record }).to_vec()
         }
         Attributes::FullyConnected(record, filter) => {
@@ -66,7 +67,8 @@ fn attributes(builder: &mut BlobBuilder, case: &Case) -> Vec<u8> {
                 kernel_w: 1,
                 channels_in: case.inputs[0].dims[3] as usize,
             };
-            let (weights_offset, channels_offset) = store(builder, filter, extents, false);
+            let zero_point = case.inputs[0].quantization.zero_point;
+            let (weights_offset, channels_offset) = store(builder, filter, extents, zero_point, false);
             bytes_of(&FullyConnected { weights_offset, channels_offset, ..*record }).to_vec()
         }
         Attributes::Addition(record) => bytes_of(record).to_vec(),
@@ -93,7 +95,13 @@ fn attributes(builder: &mut BlobBuilder, case: &Case) -> Vec<u8> {
 }
 
 /// Packs a filter into the weights section; returns the offsets of weights and channel blocks.
-fn store(builder: &mut BlobBuilder, filter: &Filter, extents: Extents, depthwise: bool) -> (u32, u32) {
+fn store(
+    builder: &mut BlobBuilder,
+    filter: &Filter,
+    extents: Extents,
+    input_zero_point: i32,
+    depthwise: bool,
+) -> (u32, u32) {
     // The channels of a depthwise convolution are packed as those of one group.
     let channels = extents.groups * extents.channels_out;
     let taps = extents.kernel_h * extents.kernel_w;
@@ -102,12 +110,13 @@ fn store(builder: &mut BlobBuilder, filter: &Filter, extents: Extents, depthwise
     match filter {
         Filter::Int8 { weights, bias, multiplier, shift } => {
             let packed = if depthwise {
-                packing::lines(channels, taps, weights)
+                cast_slice(&packing::lines(channels, taps, weights)).to_vec()
             } else {
-                packing::cells(extents, weights)
+                cast_slice(&packing::cells(extents, weights)).to_vec()
             };
-            let blocks = packing::channel_blocks(by_blocks, weights, bias, multiplier, shift);
-            (builder.weights(cast_slice(&packed)), builder.weights(cast_slice(&blocks)))
+            let blocks =
+                packing::channel_blocks(by_blocks, weights, bias, input_zero_point, multiplier, shift);
+            (builder.weights(&packed), builder.weights(cast_slice(&blocks)))
         }
         Filter::Float32 { weights, bias } => {
             let packed = if depthwise {

@@ -2,64 +2,134 @@
 //!
 //! Every implementation writes the same bytes as [`portable`], for every input.
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", dunlin_dsp))]
-mod blocks;
-#[cfg(dunlin_dsp)]
-mod dsp;
-#[cfg(target_arch = "aarch64")]
-mod neon;
-#[cfg(target_arch = "aarch64")]
-mod neon_dot;
+mod columns;
+pub(crate) mod needs;
 mod portable;
-#[cfg(target_arch = "x86_64")]
-mod requantize_avx2;
-#[cfg(target_arch = "aarch64")]
-mod requantize_neon;
-#[cfg(target_arch = "x86_64")]
-mod vnni;
 
+use core::ops::Range;
+
+use super::window::Window;
 use crate::family::Family;
 use crate::fixed_point::{scale_rounding_once, scale_rounding_twice};
 use crate::format::{ChannelBlock, LANES, WeightCell};
 
-/// A matrix product with requantization: columns of input times blocks of weights.
-pub(crate) struct Gemm<'a> {
-    /// `channels.len()` blocks of `cells` cells each.
+/// Kernel, image and groups of a convolution.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConvolutionShape {
+    /// Kernel rows.
+    pub rows: Window,
+    /// Kernel columns.
+    pub columns: Window,
+    /// Height, width and channels of the input.
+    pub input: [usize; 3],
+    /// Height, width and channels of the output.
+    pub output: [usize; 3],
+    /// Groups of channels; as many as channels where it is depthwise.
+    pub groups: usize,
+}
+
+impl ConvolutionShape {
+    /// Input channels of a group.
+    pub fn channels_in(&self) -> usize {
+        self.input[2].checked_div(self.groups).unwrap_or(0)
+    }
+
+    /// Output channels of a group.
+    pub fn channels_out(&self) -> usize {
+        self.output[2].checked_div(self.groups).unwrap_or(0)
+    }
+
+    /// Blocks of 8 output channels of a group.
+    pub fn blocks(&self) -> usize {
+        self.channels_out().div_ceil(LANES)
+    }
+
+    /// Cells of one kernel row.
+    pub fn row_cells(&self) -> usize {
+        (self.columns.kernel as usize).saturating_mul(self.channels_in()).div_ceil(4)
+    }
+
+    /// Cells of the whole kernel.
+    pub fn cells(&self) -> usize {
+        (self.rows.kernel as usize).saturating_mul(self.row_cells())
+    }
+
+    /// Taps of the kernel.
+    pub fn taps(&self) -> usize {
+        (self.rows.kernel as usize).saturating_mul(self.columns.kernel as usize)
+    }
+
+    /// Whether every output pixel sees the input pixel at its own place and nothing else.
+    pub fn is_pointwise(&self) -> bool {
+        let sees_one = |window: &Window| window.kernel == 1 && window.stride == 1 && window.padding == 0;
+        self.groups == 1
+            && sees_one(&self.rows)
+            && sees_one(&self.columns)
+            && self.input[0] == self.output[0]
+            && self.input[1] == self.output[1]
+    }
+}
+
+/// A convolution of one image.
+#[derive(Clone, Copy)]
+pub(crate) struct Convolution<'a> {
+    /// Cells of all blocks of all groups.
     pub weights: &'a [WeightCell],
-    /// One block for each 8 output channels.
+    /// One block for each 8 output channels of a group.
     pub channels: &'a [ChannelBlock],
-    /// Cells along K; a column has `4 · cells` values.
-    pub cells: usize,
-    /// The columns, the first value of one `column_stride` behind that of the one before.
-    pub columns: &'a [i8],
-    /// See `columns`; at least `4 · cells`.
-    pub column_stride: usize,
-    /// Number of columns.
-    pub count: usize,
-    /// Output channels to write, at most `8 · channels.len()`.
-    pub output_channels: usize,
-    /// Distance of the outputs of one column from those of the next.
-    pub output_stride: usize,
+    /// Kernel and image.
+    pub shape: ConvolutionShape,
     /// Zero points and activation.
     pub quantization: OutputQuantization,
 }
 
-/// A depthwise convolution of one output pixel.
+/// A depthwise convolution of one image.
+#[derive(Clone, Copy)]
 pub(crate) struct Depthwise<'a> {
     /// For each block of 8 channels a line for each tap.
     pub weights: &'a [[i8; LANES]],
     /// One block for each 8 channels.
     pub channels: &'a [ChannelBlock],
-    /// Number of channels, at most `8 · channels.len()`.
-    pub channel_count: usize,
+    /// Kernel and image.
+    pub shape: ConvolutionShape,
     /// Zero points and activation.
     pub quantization: OutputQuantization,
 }
 
-/// Marks a tap that lies in the padding.
-pub(crate) const PADDING: i32 = -1;
+/// A matrix that is multiplied with one vector after the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Dense<'a> {
+    /// Cells of all blocks.
+    pub weights: &'a [WeightCell],
+    /// One block for each 8 outputs.
+    pub channels: &'a [ChannelBlock],
+    /// Values of the vector.
+    pub inputs: usize,
+    /// Values of the result.
+    pub outputs: usize,
+    /// Zero points and activation.
+    pub quantization: OutputQuantization,
+}
+
+/// Some output rows of an image and the input that they see.
+pub(crate) struct Band<'a> {
+    /// The output rows.
+    pub rows: Range<usize>,
+    /// The input row that `input` begins with; no earlier one is seen.
+    pub first_input_row: usize,
+    /// Input rows, as far as they are seen.
+    pub input: &'a [i8],
+    /// The output rows, and nothing else.
+    pub output: &'a mut [i8],
+}
+
+/// Memory of the arena that belongs to a step.
+pub(crate) struct Workspace<'a> {
+    /// To be used as it likes, at least as long as [`needs`] states.
+    pub scratch: &'a mut [u8],
+    /// What the kernel has prepared when the session was made, as long as [`needs`] states.
+    pub prepared: &'a [u8],
+}
 
 /// Which of the two functions of [`crate::fixed_point`] scales a sum.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,52 +156,49 @@ pub(crate) struct OutputQuantization {
 }
 
 impl OutputQuantization {
-    /// The output for `sum`, the sum of products of a channel.
+    /// The output for `sum`, the sum of the products of a channel's weights and the raw values of the input.
     #[inline(always)]
     pub fn requantize(&self, sum: i32, channels: &ChannelBlock, lane: usize) -> i8 {
         let of = |values: &[i32; LANES]| values.get(lane).copied().unwrap_or(0);
-        let folded =
-            of(&channels.bias).wrapping_sub(self.input_zero_point.wrapping_mul(of(&channels.weight_sum)));
         let scale = match self.rounding {
             Rounding::Twice => scale_rounding_twice,
             Rounding::Once => scale_rounding_once,
         };
-        let scaled = scale(sum.wrapping_add(folded), of(&channels.multiplier), of(&channels.shift));
+        let sum = sum.wrapping_add(of(&channels.bias));
+        let scaled = scale(sum, of(&channels.multiplier), of(&channels.shift));
         scaled.wrapping_add(self.output_zero_point).max(self.low).min(self.high) as i8
     }
 }
 
 /// The inner loops of a kernel family.
 pub(crate) trait Kernels: Sync {
-    /// Writes `output[column · output_stride + channel]` for every column and output channel.
-    fn gemm(&self, job: &Gemm<'_>, output: &mut [i8]);
+    /// Fills what [`Kernels::conv2d`] finds in [`Workspace::prepared`].
+    fn prepare_conv2d(&self, _job: &Convolution<'_>, _prepared: &mut [u8]) {}
 
-    /// Writes the channels of one pixel. `taps` holds for each tap the index in `input` of the pixel that it lies on, or
-    /// [`PADDING`].
-    fn depthwise(&self, job: &Depthwise<'_>, input: &[i8], taps: &[i32], output: &mut [i8]);
+    /// Fills what [`Kernels::depthwise_conv2d`] finds in [`Workspace::prepared`].
+    fn prepare_depthwise_conv2d(&self, _job: &Depthwise<'_>, _prepared: &mut [u8]) {}
+
+    /// Fills what [`Kernels::fully_connected`] finds in [`Workspace::prepared`].
+    fn prepare_fully_connected(&self, _job: &Dense<'_>, _prepared: &mut [u8]) {}
+
+    /// Writes the rows of a band.
+    fn conv2d(&self, job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>);
+
+    /// Writes the rows of a band.
+    fn depthwise_conv2d(&self, job: &Depthwise<'_>, band: Band<'_>, workspace: Workspace<'_>);
+
+    /// Multiplies one vector.
+    fn fully_connected(&self, job: &Dense<'_>, input: &[i8], output: &mut [i8], workspace: Workspace<'_>);
 }
 
-/// How many columns an operator prepares for the kernels of `family`, on whatever machine this is asked.
-pub(crate) const fn columns(family: Family) -> usize {
-    match family {
-        Family::Portable => 1,
-        Family::Dsp | Family::Neon | Family::NeonDot | Family::Avx2 | Family::Vnni => 4,
-    }
+/// Whether the kernels of `family` take a whole image at a time, from memory that their output does not touch: an input that shares
+/// memory with the output is copied to scratch first.
+pub(crate) const fn takes_whole_images(family: Family) -> bool {
+    !matches!(family, Family::Portable | Family::Dsp)
 }
 
 /// The inner loops of `family`. A family that this processor or build does not have gives the portable ones.
 pub(crate) fn kernels(family: Family) -> &'static dyn Kernels {
-    match family {
-        #[cfg(target_arch = "x86_64")]
-        Family::Avx2 if family.is_available() => &avx2::Avx2,
-        #[cfg(target_arch = "x86_64")]
-        Family::Vnni if family.is_available() => &vnni::Vnni,
-        #[cfg(target_arch = "aarch64")]
-        Family::Neon => &neon::Neon,
-        #[cfg(target_arch = "aarch64")]
-        Family::NeonDot if family.is_available() => &neon_dot::NeonDot,
-        #[cfg(dunlin_dsp)]
-        Family::Dsp => &dsp::Dsp,
-        _ => &portable::Portable,
-    }
+    let _ = family;
+    &portable::Portable
 }

@@ -108,7 +108,9 @@ pub fn filter(random: &mut Random, data_type: DataType, outputs: usize, values: 
         let weights = float32_elements(random, outputs * values);
         return Filter::Float32 { weights, bias: float32_elements(random, outputs) };
     }
-    let weights = int8_elements(random, outputs * values);
+    // A packer writes no -128.
+    let weights =
+        int8_elements(random, outputs * values).into_iter().map(|weight| weight.max(-127)).collect();
     let bias = (0..outputs)
         .map(|_| match random.below(8) {
             0 => choose(random, &[i32::MIN, i32::MAX]),

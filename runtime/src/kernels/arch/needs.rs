@@ -1,0 +1,34 @@
+//! The memory that kernels need beside their operands, for every family on every machine: the converter states it in the blob.
+
+use super::ConvolutionShape;
+use crate::family::Family;
+
+/// Bytes of the arena that a step needs beside its operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// For the time of the step.
+    pub scratch: usize,
+    /// For the life of the session: what is computed from the weights once.
+    pub prepared: usize,
+}
+
+/// For a convolution; `None` if it does not fit the address space.
+pub(crate) fn conv2d(family: Family, shape: &ConvolutionShape) -> Option<Needs> {
+    let column = shape.cells().checked_mul(4)?;
+    match family {
+        Family::Portable => Some(Needs { scratch: column, prepared: 0 }),
+        // Two columns, each value in 16 bits.
+        Family::Dsp => Some(Needs { scratch: column.checked_mul(4)?, prepared: 0 }),
+        _ => Some(Needs { scratch: column, prepared: 0 }),
+    }
+}
+
+/// For a depthwise convolution; `None` if it does not fit the address space.
+pub(crate) fn depthwise_conv2d(_family: Family, _shape: &ConvolutionShape) -> Option<Needs> {
+    Some(Needs::default())
+}
+
+/// For a fully connected layer; `None` if it does not fit the address space.
+pub(crate) fn fully_connected(_family: Family, _inputs: usize, _outputs: usize) -> Option<Needs> {
+    Some(Needs::default())
+}

@@ -1,0 +1,80 @@
+//! In which order the rows of a windowed operator are computed when its input and output share memory.
+//!
+//! Rows are computed in bands of a few, from the first to the last if the output begins below the input, from the last to the first if it
+//! begins above. A band may overwrite what no band behind it sees, and nothing that itself sees.
+
+use core::ops::Range;
+
+use super::window::Window;
+
+/// Rows of an image, or pixels where a pixel sees nothing but itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bands {
+    /// How the kernel lies on the rows.
+    pub window: Window,
+    /// Rows of the input.
+    pub input_rows: usize,
+    /// Bytes of one of them.
+    pub input_row_bytes: usize,
+    /// Rows of the output.
+    pub output_rows: usize,
+    /// Bytes of one of them.
+    pub output_row_bytes: usize,
+    /// Rows of a band.
+    pub at_once: usize,
+}
+
+/// Distances at which the output may lie over the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overlap {
+    /// The output may begin this many bytes before the input, or more.
+    pub below: usize,
+    /// The output may begin this many bytes behind the start of the input, or more.
+    pub above: usize,
+}
+
+impl Bands {
+    /// The bands from the first row to the last.
+    pub fn forward(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let Bands { output_rows, at_once, .. } = *self;
+        let at_once = at_once.max(1);
+        (0..output_rows)
+            .step_by(at_once)
+            .map(move |start| start..output_rows.min(start.wrapping_add(at_once)))
+    }
+
+    /// The same bands from the last row to the first.
+    pub fn backward(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let Bands { output_rows, at_once, .. } = *self;
+        let at_once = at_once.max(1);
+        (0..output_rows.div_ceil(at_once)).rev().map(move |band| {
+            let start = band.wrapping_mul(at_once);
+            start..output_rows.min(start.wrapping_add(at_once))
+        })
+    }
+
+    /// The input rows that some output rows see.
+    pub fn seen(&self, rows: &Range<usize>) -> Range<usize> {
+        let Window { kernel, dilation, .. } = self.window;
+        let reach = kernel.wrapping_sub(1).wrapping_mul(dilation) as i32;
+        let first = self.window.origin(rows.start as u32).max(0) as usize;
+        let last = self.window.origin(rows.end.wrapping_sub(1) as u32).wrapping_add(reach).max(-1);
+        let end = (last.wrapping_add(1) as usize).min(self.input_rows);
+        first.min(end)..end
+    }
+
+    /// The least distances at which every band is safe.
+    pub fn overlap(&self) -> Overlap {
+        let mut overlap = Overlap { below: 0, above: 0 };
+        for rows in self.forward() {
+            let seen = self.seen(&rows);
+            let written = rows.end.saturating_mul(self.output_row_bytes);
+            let kept = seen.start.saturating_mul(self.input_row_bytes);
+            overlap.below = overlap.below.max(written.saturating_sub(kept));
+            let kept = seen.end.saturating_mul(self.input_row_bytes);
+            let written = rows.start.saturating_mul(self.output_row_bytes);
+            overlap.above = overlap.above.max(kept.saturating_sub(written));
+        }
+        overlap
+    }
+}
