@@ -9,16 +9,17 @@ use super::view::Affine;
 /// Requantization of one output channel.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Channel {
+    /// Less the input's zero point times the sum of the weights.
     pub bias: i32,
     pub weight_sum: i32,
     pub multiplier: Multiplier,
 }
 
 impl Channel {
-    /// The channel with these weights.
-    pub fn new(weights: impl Iterator<Item = i8>, bias: i32, multiplier: Multiplier) -> Self {
+    /// The channel with these weights, whose input has this quantization.
+    pub fn new(weights: impl Iterator<Item = i8>, bias: i32, input: Affine, multiplier: Multiplier) -> Self {
         let weight_sum = weights.fold(0i32, |sum, weight| sum.wrapping_add(weight.into()));
-        Self { bias, weight_sum, multiplier }
+        Self { bias: bias.wrapping_sub(input.zero_point.wrapping_mul(weight_sum)), weight_sum, multiplier }
     }
 }
 

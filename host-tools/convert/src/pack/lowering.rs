@@ -240,6 +240,12 @@ impl<'g> Lowering<'g> {
                 "quantize its weights symmetrically",
             ));
         }
+        if values.contains(&i8::MIN) {
+            return Err(Refusal::new(
+                "its weights contain -128, which the TFLite quantization specification excludes",
+                "quantize its weights to -127..127",
+            ));
+        }
         let scales = match quantization.axis {
             None => vec![quantization.scales[0]; channels],
             Some(found) if found == axis => quantization.scales.clone(),

@@ -33,7 +33,7 @@ pub use options::{Golden, InterfaceDescription, PackOptions, ReferenceData};
 pub use sections::Blob;
 
 use dunlin_runtime::format::{Operator, section};
-use dunlin_runtime::{Error, Family, scratch_bytes};
+use dunlin_runtime::{Error, Family, Needs, Overlap, needs, overlap};
 
 use crate::graph::Graph;
 use crate::plan::{self, Plan, Problem};
@@ -85,15 +85,20 @@ pub struct StepInfo {
 /// The first thing in the graph or the options that a blob cannot express.
 pub fn pack(graph: &Graph, options: &PackOptions) -> Result<Packed, PackError> {
     let mut lowering = Lowering::run(graph)?;
-    let plan = plan::plan(&problem(&lowering));
     let ranges: Vec<(f32, f32)> = (0..graph.inputs.len())
         .map(|index| options.inputs.get(index).and_then(|input| input.range).unwrap_or((-1.0, 1.0)))
         .collect();
-    let program = ProgramSection::new(&lowering, &plan, &ranges)?;
     let weights = std::mem::take(&mut lowering.weights).finish();
+    let memory = step_memory(&lowering, &weights)?;
+    let plan = plan::plan(&problem(&lowering, &memory));
+    let program = ProgramSection::new(&lowering, &plan, &ranges)?;
+    let arena = std::array::from_fn(|family| {
+        let scratch = memory.iter().map(|memory| memory.needs[family].scratch).max().unwrap_or(0);
+        let prepared: usize = memory.iter().map(|memory| memory.needs[family].prepared).sum();
+        (plan.activation_bytes + scratch + prepared) as u32
+    });
 
-    let scratch = scratch(&lowering, &plan, &program, &weights)?;
-    let mut sections = vec![(section::WEIGHTS, weights), (section::PROGRAM, program.bytes(scratch))];
+    let mut sections = vec![(section::WEIGHTS, weights), (section::PROGRAM, program.bytes(arena))];
     sections.push((section::MANIFEST, manifest::section(graph, options)?));
     sections.push((section::NAMES, names(&plan)));
     let draft = sections::assemble(&sections)?;
@@ -107,8 +112,15 @@ pub fn pack(graph: &Graph, options: &PackOptions) -> Result<Packed, PackError> {
     Ok(Packed { blob, notes: lowering.notes, plan, steps })
 }
 
-/// The steps and buffers as the plan sees them.
-fn problem(lowering: &Lowering) -> Problem {
+/// What the runtime says of the memory of a step.
+#[derive(Debug, Clone, Default)]
+struct StepMemory {
+    needs: [Needs; 8],
+    overlap: Option<Overlap>,
+}
+
+/// The steps and buffers as the plan sees them. `memory` is that of each step; none before the runtime has seen the steps.
+fn problem(lowering: &Lowering, _memory: &[StepMemory]) -> Problem {
     let buffer = |id: &ViewId| match lowering.view(*id).place {
         Place::Buffer(buffer) => Some(buffer),
         Place::Constant(_) => None,
@@ -155,32 +167,29 @@ fn names(plan: &Plan) -> Vec<u8> {
     plan.step_names.join("\n").into_bytes()
 }
 
-/// The most scratch that a step needs, per kernel family.
-fn scratch(
-    lowering: &Lowering,
-    plan: &Plan,
-    program: &ProgramSection,
-    weights: &[u8],
-) -> Result<[u32; 8], PackError> {
+/// Asks the runtime what memory every step needs, with all tensors apart.
+fn step_memory(lowering: &Lowering, weights: &[u8]) -> Result<Vec<StepMemory>, PackError> {
+    let plan = plan::plan(&problem(lowering, &[]));
+    let program = ProgramSection::new(lowering, &plan, &[])?;
     // More than any step needs: the runtime refuses programs that state too little.
     let sections =
         [(section::WEIGHTS, weights.to_vec()), (section::PROGRAM, program.bytes([u32::MAX - 15; 8]))];
     let draft = sections::assemble(&sections).map_err(|error| match error {
-        PackError::Refused(error) => refused(lowering, plan, error),
+        PackError::Refused(error) => refused(lowering, &plan, error),
         other => other,
     })?;
-    let model = draft.open().map_err(|error| refused(lowering, plan, error))?;
-    let mut most = [0; 8];
-    for step in 0..model.program().steps().len() {
-        let Some(operation) = model.program().operation(step) else { continue };
+    let model = draft.open().map_err(|error| refused(lowering, &plan, error))?;
+    let mut memory = vec![StepMemory::default(); lowering.steps.len()];
+    for (position, &step) in plan.order.iter().enumerate() {
+        let Some(operation) = model.program().operation(position) else { continue };
+        let refused =
+            |defect| refused(lowering, &plan, Error::MalformedStep { step: position as u16, defect });
+        memory[step].overlap = overlap(&operation).map_err(refused)?;
         for family in Family::ALL {
-            let needed = scratch_bytes(&operation, family).map_err(|defect| {
-                refused(lowering, plan, Error::MalformedStep { step: step as u16, defect })
-            })?;
-            most[family as usize] = needed.max(most[family as usize]);
+            memory[step].needs[family as usize] = needs(&operation, family).map_err(refused)?;
         }
     }
-    Ok(most)
+    Ok(memory)
 }
 
 /// A refusal of the runtime with the name of the node that it is about.

@@ -1,7 +1,7 @@
-//! Packing 1 of weights, as `docs/format.md` specifies it.
+//! Packing 2 of weights, as `docs/format.md` specifies it.
 
 use bytemuck::Pod;
-use dunlin_runtime::format::LANES;
+use dunlin_runtime::format::{LANES, WeightCell};
 
 /// The extents of the weights of a convolution; a fully connected layer has one group and one row.
 #[derive(Debug, Clone, Copy)]
@@ -33,13 +33,13 @@ pub(super) fn cells(weights: &[i8], kernel: Kernel) -> Vec<u8> {
     kernel.for_each_block(|first, count| {
         for row in 0..kernel.rows {
             for cell in (0..kernel.row).step_by(VALUES) {
-                for lane in 0..LANES {
-                    for value in cell..cell + VALUES {
-                        let inside = lane < count && value < kernel.row;
-                        let index = ((first + lane) * kernel.rows + row) * kernel.row + value;
-                        bytes.push(if inside { weights[index] as u8 } else { 0 });
-                    }
+                let mut rows = [[0; VALUES]; LANES];
+                for (lane, weights_of_lane) in rows.iter_mut().enumerate().take(count) {
+                    let start = ((first + lane) * kernel.rows + row) * kernel.row;
+                    let inside = &weights[start + cell..start + kernel.row.min(cell + VALUES)];
+                    weights_of_lane[..inside.len()].copy_from_slice(inside);
                 }
+                bytes.extend_from_slice(bytemuck::bytes_of(&WeightCell::from_rows(&rows)));
             }
         }
     });

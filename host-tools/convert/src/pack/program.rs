@@ -9,7 +9,7 @@ use super::lowering::{LoweredStep, Lowering};
 use super::view::{Affine, Place, View, ViewId};
 use crate::plan::Plan;
 
-/// The tables of a program section. Scratch is not known before the runtime has seen them.
+/// The tables of a program section.
 #[derive(Debug, Default)]
 pub(super) struct ProgramSection {
     inputs: usize,
@@ -50,7 +50,7 @@ impl ProgramSection {
             section.operand(&mut index_of, lowering, plan, lowering.interface(output));
         }
         for &step in &plan.order {
-            section.step(&mut index_of, lowering, plan, &lowering.steps[step]);
+            section.step(&mut index_of, lowering, plan, &lowering.steps[step], plan.activation_bytes as u32);
         }
         let counts = [
             ("tensors", index_of.len(), usize::from(u16::MAX)),
@@ -74,6 +74,7 @@ impl ProgramSection {
         lowering: &Lowering,
         plan: &Plan,
         step: &LoweredStep,
+        scratch_offset: u32,
     ) {
         self.steps.push(StepRecord {
             operator: step.operator as u8,
@@ -81,7 +82,7 @@ impl ProgramSection {
             reserved: 0,
             first_operand: self.operands.len() as u32,
             attribute_offset: self.attributes.len() as u32,
-            attribute_bytes: step.attributes.len() as u32,
+            scratch_offset,
         });
         self.attributes.extend_from_slice(&step.attributes);
         for &view in step.inputs.iter().chain([&step.output]) {
@@ -105,8 +106,8 @@ impl ProgramSection {
         self.operands.push(index);
     }
 
-    /// The section, with the bytes of scratch that each kernel family needs.
-    pub fn bytes(&self, scratch_bytes: [u32; 8]) -> Vec<u8> {
+    /// The section, with the arena that each kernel family needs.
+    pub fn bytes(&self, arena_bytes: [u32; 8]) -> Vec<u8> {
         let header = ProgramHeader {
             operator_set: OPERATOR_SET,
             packing: PACKING,
@@ -117,7 +118,7 @@ impl ProgramSection {
             output_count: self.outputs as u8,
             attribute_bytes: self.attributes.len() as u32,
             activation_bytes: self.activation_bytes as u32,
-            scratch_bytes,
+            arena_bytes,
             reserved: [0; 3],
         };
         let mut operands = self.operands.clone();

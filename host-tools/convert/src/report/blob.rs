@@ -78,7 +78,7 @@ pub struct Interface {
 pub struct Arena {
     /// What tensors occupy.
     pub activation_bytes: u32,
-    /// What the kernels of each family add, and the sum.
+    /// The whole arena with the kernels of each family.
     pub families: Vec<FamilyArena>,
 }
 
@@ -87,9 +87,7 @@ pub struct Arena {
 pub struct FamilyArena {
     /// Name of the kernel family.
     pub family: &'static str,
-    /// Scratch of its kernels.
-    pub scratch_bytes: u32,
-    /// Scratch and activations.
+    /// Activations, scratch and prepared weights.
     pub total_bytes: usize,
 }
 
@@ -156,11 +154,7 @@ pub fn describe(model: &Model<'_>) -> BlobDescription {
             activation_bytes: header.activation_bytes,
             families: Family::ALL
                 .into_iter()
-                .map(|family| FamilyArena {
-                    family: family.name(),
-                    scratch_bytes: header.scratch_bytes[family as usize],
-                    total_bytes: model.arena_bytes(family),
-                })
+                .map(|family| FamilyArena { family: family.name(), total_bytes: model.arena_bytes(family) })
                 .collect(),
         },
         macs: layers.iter().map(|layer| layer.macs).sum(),

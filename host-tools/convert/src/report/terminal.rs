@@ -258,7 +258,7 @@ fn arena_line(arena: &Arena) -> String {
         .iter()
         .map(|family| format!("{} {}", family.family, grouped(family.total_bytes as u64)));
     let activations = grouped(arena.activation_bytes.into());
-    format!("{activations} bytes of activations; with scratch: {}", families.collect::<Vec<_>>().join(", "))
+    format!("{activations} bytes of tensors; whole arena: {}", families.collect::<Vec<_>>().join(", "))
 }
 
 fn shape(shape: &[u32]) -> String {

@@ -124,13 +124,13 @@ fn program() -> (Vec<u8>, Vec<u8>) {
             reserved: 0,
             first_operand: 2 + 2 * index as u32,
             attribute_offset: attributes.len() as u32,
-            attribute_bytes: record.len() as u32,
+            scratch_offset: 128 + 224,
         });
         attributes.extend_from_slice(record);
     }
     let header = ProgramHeader {
         operator_set: 1,
-        packing: 1,
+        packing: PACKING,
         tensor_count: tensors.len() as u16,
         step_count: steps.len() as u16,
         operand_count: operands.len() as u16,
@@ -138,8 +138,8 @@ fn program() -> (Vec<u8>, Vec<u8>) {
         output_count: 1,
         attribute_bytes: attributes.len() as u32,
         activation_bytes: 128 + 224,
-        // Four columns of 3 rows of 3 cells, one for the portable family.
-        scratch_bytes: [48, 144, 144, 144, 144, 144, 0, 0],
+        // More scratch than any family needs.
+        arena_bytes: [1 << 20; 8],
         reserved: [0; 3],
     };
     let mut program = bytes_of(&header).to_vec();

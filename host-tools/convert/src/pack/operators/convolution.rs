@@ -65,7 +65,7 @@ pub(super) fn lower(
             let rows = values.chunks_exact(length).zip(scales).zip(lowering.bias_int8(bias)?);
             let requantization = rows.map(|((row, scale), &bias)| {
                 let multiplier = Multiplier::of(channels::factor(input, scale, output)?)?;
-                Ok(Channel::new(row.iter().copied(), bias, multiplier))
+                Ok(Channel::new(row.iter().copied(), bias, input, multiplier))
             });
             let requantization = requantization.collect::<Result<Vec<_>, Refusal>>()?;
             (packing::cells(values, kernel), channels::blocks(&requantization, groups), Some(output))

@@ -29,7 +29,7 @@ pub(super) fn lower(
             let requantization = (0..channels).zip(scales).zip(bias).map(|((channel, scale), &bias)| {
                 let multiplier = Multiplier::of(channels::factor(input, scale, output)?)?;
                 let taps = values.iter().skip(channel).step_by(channels).copied();
-                Ok(Channel::new(taps, bias, multiplier))
+                Ok(Channel::new(taps, bias, input, multiplier))
             });
             let requantization = requantization.collect::<Result<Vec<_>, Refusal>>()?;
             (packing::lines(values, channels), channels::blocks(&requantization, 1), Some(output))

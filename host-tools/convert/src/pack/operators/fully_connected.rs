@@ -31,7 +31,7 @@ pub(super) fn lower(lowering: &mut Lowering, node: &Node, activation: Activation
                 let nearest = Multiplier::of(factor)?;
                 let exact = exact_multiplier::exact(nearest, factor, range(row, bias, input, output, bounds));
                 inexact += usize::from(exact.is_none());
-                Ok(Channel::new(row.iter().copied(), bias, exact.unwrap_or(nearest)))
+                Ok(Channel::new(row.iter().copied(), bias, input, exact.unwrap_or(nearest)))
             });
             let requantization = requantization.collect::<Result<Vec<_>, Refusal>>()?;
             if inexact > 0 {
