@@ -70,6 +70,8 @@ pub enum Defect {
     UnknownOperator(u8),
     /// An operator that this build leaves out to save flash.
     OperatorNotBuilt(u8),
+    /// A data type that this build leaves out to save flash.
+    DataTypeNotBuilt(crate::format::DataType),
     /// Operands outside of the operand table, or a number of them that the operator does not take.
     Operands,
     /// A record of attributes outside of the table.
@@ -131,7 +133,15 @@ impl fmt::Display for Defect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Defect::UnknownOperator(number) => write!(f, "operator {number} is not known"),
-            Defect::OperatorNotBuilt(number) => write!(f, "operator {number} was left out of this build"),
+            Defect::OperatorNotBuilt(number) => {
+                let name =
+                    crate::format::Operator::from_number(*number).map_or("?", |operator| operator.name());
+                write!(f, "operator {name} was left out of this build: build with the feature `{name}`")
+            }
+            Defect::DataTypeNotBuilt(data_type) => {
+                let name = data_type.name();
+                write!(f, "{name} was left out of this build: build with the feature `{name}`")
+            }
             Defect::Operands => write!(f, "its operands are malformed"),
             Defect::Attributes => write!(f, "its attributes are malformed"),
             Defect::DataTypes => write!(f, "its operands have data types that it does not combine"),

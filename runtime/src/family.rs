@@ -47,7 +47,7 @@ impl Family {
     /// Without the `std` feature nothing is detected at run time: only what the build's target guarantees is available.
     pub fn is_available(self) -> bool {
         match self {
-            Family::Portable => true,
+            Family::Portable => cfg!(feature = "portable") || cfg!(not(dunlin_dsp)),
             Family::Dsp => cfg!(dunlin_dsp),
             #[cfg(target_arch = "aarch64")]
             Family::Neon => true,

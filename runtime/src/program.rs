@@ -224,6 +224,11 @@ impl<'a> Operation<'a> {
         if self.output.is(data_type) { Ok(()) } else { Err(Defect::DataTypes) }
     }
 
+    /// Whether the output is float32: never in a build without such steps, which therefore contains nothing of them.
+    pub(crate) fn is_float32(&self) -> bool {
+        cfg!(feature = "float32") && self.output.is(DataType::Float32)
+    }
+
     /// Type of the output's elements.
     pub(crate) fn data_type(&self) -> Result<DataType, Defect> {
         self.output.data_type().ok_or(Defect::DataTypes)

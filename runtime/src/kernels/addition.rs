@@ -31,7 +31,7 @@ pub(crate) fn execute(
     subtract: bool,
 ) -> Result<(), Defect> {
     let attributes = *operation.attributes::<Addition>()?;
-    if operation.data_type()? != DataType::Int8 {
+    if operation.is_float32() {
         let (low, high) = attributes.clamp.as_float32();
         let sign = if subtract { -1.0 } else { 1.0 };
         return broadcast::execute(operation, memory, |left: f32, right: f32| {

@@ -23,7 +23,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     let channels = output.dims[3] as usize;
     let whole = attributes.kernel_h.saturating_mul(attributes.kernel_w);
     let count_padding = attributes.count_padding == 1;
-    if operation.data_type()? != DataType::Int8 {
+    if operation.is_float32() {
         let memory = memory.separate::<f32, f32>(input, output)?;
         let (low, high) = attributes.clamp.as_float32();
         return pool::for_each_window(operation, |window| {
@@ -43,12 +43,13 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
         let count = (window.inside.wrapping_add(outside) as i32).max(1);
         let padding = (outside as i32).wrapping_mul(input.zero_point);
         let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
-        for (channel, output) in pixel.iter_mut().take(channels).enumerate() {
-            let sum = window.elements(channel).fold(padding, |sum, index| {
-                sum.wrapping_add(memory.input.get(index).map_or(0, |&value| i32::from(value)))
-            });
-            let half = if sum > 0 { count / 2 } else { -(count / 2) };
-            *output = sum.wrapping_add(half).wrapping_div(count).max(low).min(high) as i8;
+        let pixel = pixel.get_mut(..channels).unwrap_or_default();
+        for (channel, outputs) in (0..channels).step_by(4).zip(pixel.chunks_mut(4)) {
+            let sums = window.fold(memory.input, channel, padding, i32::wrapping_add);
+            for (output, sum) in outputs.iter_mut().zip(sums) {
+                let half = if sum > 0 { count / 2 } else { -(count / 2) };
+                *output = sum.wrapping_add(half).wrapping_div(count).max(low).min(high) as i8;
+            }
         }
     })
 }

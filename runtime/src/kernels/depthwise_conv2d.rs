@@ -91,7 +91,8 @@ pub(crate) fn execute(
 ) -> Result<(), Defect> {
     match operation.data_type()? {
         DataType::Int8 => execute_int8(operation, memory, family),
-        _ => depthwise_conv2d_float32::execute(operation, memory),
+        _ if operation.is_float32() => depthwise_conv2d_float32::execute(operation, memory),
+        _ => Err(Defect::DataTypes),
     }
 }
 

@@ -97,7 +97,8 @@ pub(crate) fn execute(
 ) -> Result<(), Defect> {
     match operation.data_type()? {
         DataType::Int8 => execute_int8(operation, memory, family),
-        _ => fully_connected_float32::execute(operation, memory),
+        _ if operation.is_float32() => fully_connected_float32::execute(operation, memory),
+        _ => Err(Defect::DataTypes),
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     let attributes: &Pool = operation.attributes()?;
     let (input, output) = (operation.input(0)?, operation.output());
     let channels = output.dims[3] as usize;
-    if operation.data_type()? != DataType::Int8 {
+    if operation.is_float32() {
         let memory = memory.separate::<f32, f32>(input, output)?;
         let (low, high) = attributes.clamp.as_float32();
         return pool::for_each_window(operation, |window| {
@@ -36,9 +36,12 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     let (low, high) = attributes.clamp.as_int8();
     pool::for_each_window(operation, |window| {
         let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
-        for (channel, output) in pixel.iter_mut().take(channels).enumerate() {
-            let values = window.elements(channel).map(|index| memory.input.get(index).copied().unwrap_or(0));
-            *output = i32::from(values.fold(i8::MIN, i8::max)).max(low).min(high) as i8;
+        let pixel = pixel.get_mut(..channels).unwrap_or_default();
+        for (channel, outputs) in (0..channels).step_by(4).zip(pixel.chunks_mut(4)) {
+            let largest = window.fold(memory.input, channel, i8::MIN.into(), i32::max);
+            for (output, largest) in outputs.iter_mut().zip(largest) {
+                *output = largest.max(low).min(high) as i8;
+            }
         }
     })
 }

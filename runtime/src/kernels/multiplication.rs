@@ -21,7 +21,7 @@ pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
 
 pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result<(), Defect> {
     let attributes = *operation.attributes::<Multiplication>()?;
-    if operation.data_type()? != DataType::Int8 {
+    if operation.is_float32() {
         let (low, high) = attributes.clamp.as_float32();
         return broadcast::execute(operation, memory, |left: f32, right: f32| {
             (left * right).max(low).min(high)

@@ -67,6 +67,33 @@ impl Position {
     }
 }
 
+impl Position {
+    /// Folds the elements that the window sees in each of four channels, from `channel` on: a word of the input has one of each. What
+    /// is folded for channels that the input does not have is of no meaning.
+    #[inline(always)]
+    pub fn fold(&self, input: &[i8], channel: usize, start: i32, fold: impl Fn(i32, i32) -> i32) -> [i32; 4] {
+        let mut folded = [start; 4];
+        let mut add = |values: &[i8]| {
+            for (folded, &value) in folded.iter_mut().zip(values) {
+                *folded = fold(*folded, i32::from(value));
+            }
+        };
+        for y in self.rows.clone() {
+            let row = self.first_row.wrapping_add(y).wrapping_mul(self.width);
+            let pixel = row.wrapping_add(self.columns.start).wrapping_mul(self.channels);
+            let mut rest = input.get(pixel.wrapping_add(channel)..).unwrap_or_default();
+            for _ in self.columns.clone() {
+                match rest.first_chunk::<4>() {
+                    Some(values) => add(values),
+                    None => add(rest),
+                }
+                rest = rest.get(self.channels..).unwrap_or_default();
+            }
+        }
+        folded
+    }
+}
+
 /// Part of the input that a window sees.
 fn inside(window: Window, output: u32, inputs: u32) -> core::ops::Range<usize> {
     let origin = window.origin(output);

@@ -1,12 +1,16 @@
 //! mean and sum over dimensions.
 
 use super::Memory;
+use super::parts::{parts, parts_mut};
 use super::strided::strides;
 use crate::error::Defect;
 use crate::fixed_point::{is_requantization, scale_rounding_twice};
 use crate::format::DataType;
 use crate::format::attributes::Reduction;
 use crate::program::Operation;
+
+/// The axes h and w: the mean over an image.
+const OVER_PIXELS: u32 = 0b0110;
 
 /// Largest number of elements of one sum: sums of int8 stay inside of 32 bits.
 const MOST_ELEMENTS: u32 = 1 << 22;
@@ -72,9 +76,23 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>, mean: 
     let kept = select(input.dims, attributes.axes, false);
     let reduced = select(input.dims, attributes.axes, true);
     let count = elements(reduced).ok_or(Defect::Shapes)?;
-    if operation.data_type()? == DataType::Int8 {
+    if !operation.is_float32() {
         let memory = memory.separate::<i8, i8>(input, output)?;
         let offset = (count as i32).wrapping_mul(input.zero_point);
+        let zero_point = output.zero_point;
+        let requantize = |sum: i32| {
+            let sum = sum.wrapping_sub(offset);
+            let scaled = scale_rounding_twice(sum, attributes.multiplier, attributes.shift);
+            scaled.wrapping_add(zero_point).clamp(-128, 127) as i8
+        };
+        if attributes.axes == OVER_PIXELS {
+            let [_, h, w, c] = input.dims.map(|dim| dim as usize);
+            let image = h.checked_mul(w).and_then(|pixels| pixels.checked_mul(c)).ok_or(Defect::Shapes)?;
+            for (image, outputs) in parts(memory.input, image).zip(parts_mut(memory.output, c)) {
+                sum_pixels(image, c, outputs, requantize);
+            }
+            return Ok(());
+        }
         let mut outputs = memory.output.iter_mut();
         for_each_index(kept, strides, |base| {
             let mut sum = 0i32;
@@ -82,10 +100,8 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>, mean: 
                 let value = memory.input.get(base.wrapping_add(index)).copied().unwrap_or(0);
                 sum = sum.wrapping_add(i32::from(value));
             });
-            let scaled =
-                scale_rounding_twice(sum.wrapping_sub(offset), attributes.multiplier, attributes.shift);
             if let Some(output) = outputs.next() {
-                *output = scaled.wrapping_add(operation.output().zero_point).clamp(-128, 127) as i8;
+                *output = requantize(sum);
             }
         });
         return Ok(());
@@ -102,4 +118,31 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>, mean: 
         }
     });
     Ok(())
+}
+
+/// Sums each channel over all pixels, four channels at a time: a word of the image has one value of each.
+#[inline(always)]
+fn sum_pixels(image: &[i8], channels: usize, outputs: &mut [i8], requantize: impl Fn(i32) -> i8) {
+    for (first, outputs) in (0..channels).step_by(4).zip(outputs.chunks_mut(4)) {
+        let mut sums = [0i32; 4];
+        let mut rest = image.get(first..).unwrap_or_default();
+        loop {
+            if let Some(values) = rest.first_chunk::<4>() {
+                for (sum, &value) in sums.iter_mut().zip(values) {
+                    *sum = sum.wrapping_add(i32::from(value));
+                }
+            } else {
+                for (sum, &value) in sums.iter_mut().zip(rest) {
+                    *sum = sum.wrapping_add(i32::from(value));
+                }
+            }
+            match rest.get(channels..) {
+                Some(next) if !next.is_empty() => rest = next,
+                _ => break,
+            }
+        }
+        for (output, sum) in outputs.iter_mut().zip(sums) {
+            *output = requantize(sum);
+        }
+    }
 }

@@ -48,7 +48,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     let (source, target) = (cells.input(operation.input(0)?)?, cells.output(output)?);
     for start in (0..elements).step_by(row.max(1)) {
         let indices = start..start.wrapping_add(row);
-        if operation.data_type()? == DataType::Int8 {
+        if !operation.is_float32() {
             row_int8(attributes, source, target, indices);
         } else {
             row_float32(source, target, indices);
