@@ -34,23 +34,15 @@ pub struct Overlap {
 }
 
 impl Bands {
-    /// The bands from the first row to the last.
-    pub fn forward(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let Bands { output_rows, at_once, .. } = *self;
-        let at_once = at_once.max(1);
-        (0..output_rows)
-            .step_by(at_once)
-            .map(move |start| start..output_rows.min(start.wrapping_add(at_once)))
+    /// Number of bands.
+    pub fn count(&self) -> usize {
+        self.output_rows.div_ceil(self.at_once.max(1))
     }
 
-    /// The same bands from the last row to the first.
-    pub fn backward(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let Bands { output_rows, at_once, .. } = *self;
-        let at_once = at_once.max(1);
-        (0..output_rows.div_ceil(at_once)).rev().map(move |band| {
-            let start = band.wrapping_mul(at_once);
-            start..output_rows.min(start.wrapping_add(at_once))
-        })
+    /// The output rows of a band.
+    pub fn band(&self, index: usize) -> Range<usize> {
+        let start = index.saturating_mul(self.at_once).min(self.output_rows);
+        start..start.saturating_add(self.at_once).min(self.output_rows)
     }
 
     /// The input rows that some output rows see.
@@ -66,7 +58,7 @@ impl Bands {
     /// The least distances at which every band is safe.
     pub fn overlap(&self) -> Overlap {
         let mut overlap = Overlap { below: 0, above: 0 };
-        for rows in self.forward() {
+        for rows in (0..self.count()).map(|index| self.band(index)) {
             let seen = self.seen(&rows);
             let written = rows.end.saturating_mul(self.output_row_bytes);
             let kept = seen.start.saturating_mul(self.input_row_bytes);

@@ -92,7 +92,11 @@ fn job<'a>(operation: &Operation<'a>) -> Result<Convolution<'a>, Defect> {
 
 pub(crate) fn prepare(operation: &Operation<'_>, family: Family, prepared: &mut [u8]) -> Result<(), Defect> {
     if operation.data_type()? == DataType::Int8 {
-        arch::kernels(family).prepare_conv2d(&flat(&job(operation)?), prepared);
+        let mut job = job(operation)?;
+        if job.shape.is_pointwise() {
+            job = pixels(&job, job.shape.output[0].saturating_mul(job.shape.output[1]));
+        }
+        arch::kernels(family).prepare_conv2d(&job, prepared);
     }
     Ok(())
 }
@@ -104,12 +108,12 @@ pub(crate) fn execute(
 ) -> Result<(), Defect> {
     match operation.data_type()? {
         DataType::Int8 => execute_int8(operation, memory, family),
-        _ if operation.is_float32() => conv2d_float32::execute(operation, memory),
+        _ if operation.is_float32() => conv2d_float32::execute(operation, memory, family),
         _ => Err(Defect::DataTypes),
     }
 }
 
-/// A pointwise convolution of the pixels in one row.
+/// A pointwise convolution of `count` pixels sees them as one row.
 fn pixels<'a>(job: &Convolution<'a>, count: usize) -> Convolution<'a> {
     let mut job = *job;
     job.shape.input = [1, count, job.shape.input[2]];
@@ -117,29 +121,17 @@ fn pixels<'a>(job: &Convolution<'a>, count: usize) -> Convolution<'a> {
     job
 }
 
-/// A pointwise convolution sees its image as one row.
-fn flat<'a>(job: &Convolution<'a>) -> Convolution<'a> {
-    if job.shape.is_pointwise() { pixels(job, job.shape.output[0] * job.shape.output[1]) } else { *job }
-}
-
 #[inline(never)]
 fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Family) -> Result<(), Defect> {
     let kernels = arch::kernels(family);
     let job = job(operation)?;
-    if !operation.shares_memory()? || arch::takes_whole_images(family) {
-        let job = flat(&job);
-        return convolution::for_each_image(operation, memory, |band, workspace| {
+    let channels = job.shape.output[2];
+    convolution::for_each_part(operation, memory, family, bands(operation)?, &mut |band, workspace| {
+        if job.shape.is_pointwise() {
+            let job = pixels(&job, band.output.len().checked_div(channels).unwrap_or(0));
+            kernels.conv2d(&job, Band { rows: 0..1, first_input_row: 0, ..band }, workspace);
+        } else {
             kernels.conv2d(&job, band, workspace);
-        });
-    }
-    let bands = bands(operation)?.ok_or(Defect::Placement)?;
-    if job.shape.is_pointwise() {
-        return convolution::for_each_band(operation, memory, &bands, |band, workspace| {
-            let count = band.rows.len();
-            kernels.conv2d(&pixels(&job, count), Band { rows: 0..1, first_input_row: 0, ..band }, workspace);
-        });
-    }
-    convolution::for_each_band(operation, memory, &bands, |band, workspace| {
-        kernels.conv2d(&job, band, workspace);
+        }
     })
 }

@@ -1,9 +1,13 @@
 //! What conv2d and depthwise_conv2d share: geometry, its checks, and the walk over images and bands.
 
+use core::ops::Range;
+
 use super::Memory;
 use super::arch::needs::Needs;
 use super::arch::{self, Band, ConvolutionShape, OutputQuantization, Rounding, Workspace};
 use super::bands::{Bands, Overlap};
+use super::memory::Separate;
+use super::parts::{parts, parts_mut};
 use super::window::Window;
 use crate::error::Defect;
 use crate::family::Family;
@@ -81,54 +85,62 @@ pub(super) fn with_copy(operation: &Operation<'_>, family: Family, needs: Needs)
     Ok(Needs { scratch: needs.scratch.checked_add(copy).ok_or(Defect::Shapes)?, ..needs })
 }
 
-/// Calls `kernel` with every image of a step whose input and output lie apart, or whose input is to be copied to scratch.
-pub(super) fn for_each_image(
+/// Computes a part of a step.
+type Run<'k> = &'k mut dyn FnMut(Band<'_>, Workspace<'_>);
+
+/// Calls `run` with every image of a step; with one band after the other where input and output share memory and the kernels of `family`
+/// can do with bands.
+pub(super) fn for_each_part(
     operation: &Operation<'_>,
     memory: &mut Memory<'_>,
-    mut kernel: impl FnMut(Band<'_>, Workspace<'_>),
+    family: Family,
+    bands: Option<Bands>,
+    run: Run<'_>,
 ) -> Result<(), Defect> {
+    let shares_memory = operation.shares_memory()?;
+    if shares_memory && !arch::takes_whole_images(family) {
+        return for_each_band(operation, memory, &bands.ok_or(Defect::Placement)?, run);
+    }
     let (input, output) = (operation.input(0)?, operation.output());
     let prepared = memory.prepared();
-    let separate = if operation.shares_memory()? {
+    let separate = if shares_memory {
         memory.copied(input, output)?
     } else {
         memory.separate::<i8, i8>(input, output)?
     };
-    let [images, rows, width, channels] = output.dims.map(|dim| dim as usize);
-    let image = product([rows, width, channels])?.max(1);
+    let [_, rows, width, channels] = output.dims.map(|dim| dim as usize);
     let [_, h, w, c] = input.dims.map(|dim| dim as usize);
-    let inputs = separate.input.chunks_exact(product([h, w, c])?.max(1));
-    for (input, output) in inputs.zip(separate.output.chunks_exact_mut(image)).take(images) {
+    let inputs = parts(separate.input, product([h, w, c])?);
+    for (input, output) in inputs.zip(parts_mut(separate.output, product([rows, width, channels])?)) {
         let workspace = Workspace { scratch: &mut *separate.scratch, prepared };
-        kernel(Band { rows: 0..rows, first_input_row: 0, input, output }, workspace);
+        run(Band { rows: 0..rows, first_input_row: 0, input, output }, workspace);
     }
     Ok(())
 }
 
-/// Calls `kernel` with the bands of a step whose input and output share memory, in the order in which none overwrites what it or a
-/// later one sees.
-pub(super) fn for_each_band(
+/// Calls `run` with the bands of a step, in the order in which none overwrites what it or a later one sees.
+fn for_each_band(
     operation: &Operation<'_>,
     memory: &mut Memory<'_>,
     bands: &Bands,
-    mut kernel: impl FnMut(Band<'_>, Workspace<'_>),
+    run: Run<'_>,
 ) -> Result<(), Defect> {
     let (input, output) = (operation.input(0)?.offset as usize, operation.output().offset as usize);
-    let mut run = |rows: core::ops::Range<usize>| {
+    let bytes = |start: usize, rows: &Range<usize>, row: usize| {
+        let at = |index: usize| start.saturating_add(index.saturating_mul(row));
+        at(rows.start)..at(rows.end)
+    };
+    let prepared = memory.prepared();
+    for index in 0..bands.count() {
+        let index = if output <= input { index } else { bands.count() - 1 - index };
+        let rows = bands.band(index);
         let seen = bands.seen(&rows);
-        let bytes = |start: usize, rows: &core::ops::Range<usize>, row: usize| {
-            start.saturating_add(rows.start.saturating_mul(row))
-                ..start.saturating_add(rows.end.saturating_mul(row))
-        };
         let input = bytes(input, &seen, bands.input_row_bytes);
         let output = bytes(output, &rows, bands.output_row_bytes);
-        let prepared = memory.prepared();
-        let separate = memory.ranges(input, output)?;
-        let band = Band { rows, first_input_row: seen.start, input: separate.input, output: separate.output };
-        kernel(band, Workspace { scratch: separate.scratch, prepared });
-        Ok(())
-    };
-    if output <= input { bands.forward().try_for_each(run) } else { bands.backward().try_for_each(&mut run) }
+        let Separate { input, output, scratch } = memory.ranges(input, output)?;
+        run(Band { rows, first_input_row: seen.start, input, output }, Workspace { scratch, prepared });
+    }
+    Ok(())
 }
 
 /// Kernel, stride, dilation and padding of both dimensions.

@@ -91,7 +91,7 @@ pub(crate) fn execute(
 ) -> Result<(), Defect> {
     match operation.data_type()? {
         DataType::Int8 => execute_int8(operation, memory, family),
-        _ if operation.is_float32() => depthwise_conv2d_float32::execute(operation, memory),
+        _ if operation.is_float32() => depthwise_conv2d_float32::execute(operation, memory, family),
         _ => Err(Defect::DataTypes),
     }
 }
@@ -100,13 +100,7 @@ pub(crate) fn execute(
 fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Family) -> Result<(), Defect> {
     let kernels = arch::kernels(family);
     let job = job(operation)?;
-    if !operation.shares_memory()? || arch::takes_whole_images(family) {
-        return convolution::for_each_image(operation, memory, |band, workspace| {
-            kernels.depthwise_conv2d(&job, band, workspace);
-        });
-    }
-    let bands = bands(operation)?.ok_or(Defect::Placement)?;
-    convolution::for_each_band(operation, memory, &bands, |band, workspace| {
+    convolution::for_each_part(operation, memory, family, bands(operation)?, &mut |band, workspace| {
         kernels.depthwise_conv2d(&job, band, workspace);
     })
 }

@@ -97,7 +97,7 @@ pub(crate) fn execute(
 ) -> Result<(), Defect> {
     match operation.data_type()? {
         DataType::Int8 => execute_int8(operation, memory, family),
-        _ if operation.is_float32() => fully_connected_float32::execute(operation, memory),
+        _ if operation.is_float32() => fully_connected_float32::execute(operation, memory, family),
         _ => Err(Defect::DataTypes),
     }
 }

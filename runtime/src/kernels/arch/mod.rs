@@ -3,6 +3,7 @@
 //! Every implementation writes the same bytes as [`portable`], for every input.
 
 mod columns;
+pub(crate) mod float32;
 pub(crate) mod needs;
 mod portable;
 
@@ -194,7 +195,9 @@ pub(crate) trait Kernels: Sync {
 /// Whether the kernels of `family` take a whole image at a time, from memory that their output does not touch: an input that shares
 /// memory with the output is copied to scratch first.
 pub(crate) const fn takes_whole_images(family: Family) -> bool {
-    !matches!(family, Family::Portable | Family::Dsp)
+    // A build for a microcontroller has no other families: nothing of the copy is left in it.
+    cfg!(any(target_arch = "x86_64", target_arch = "aarch64"))
+        && !matches!(family, Family::Portable | Family::Dsp)
 }
 
 /// The inner loops of `family`. A family that this processor or build does not have gives the portable ones.
