@@ -6,9 +6,15 @@ use std::process::Command;
 use crate::board::{Board, Subject};
 use crate::error::DeviceError;
 use crate::process::output;
+use crate::selection::Selection;
+use crate::sizes::sizes;
 
 /// Variables that are meant for the build of another program, and would win over the workspace's configuration.
 const FOREIGN: [&str; 3] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"];
+/// The package that calls the runtime and does nothing else.
+const RUNTIME_ALONE: &str = "flash-size";
+/// Its feature that leaves the runtime out.
+const EMPTY: &str = "empty";
 /// Links for 64-bit Arm Linux.
 const LINKER_AARCH64: &str = "aarch64-linux-gnu-gcc";
 
@@ -18,12 +24,42 @@ const LINKER_AARCH64: &str = "aarch64-linux-gnu-gcc";
 /// [`DeviceError::BudgetOnly`], [`DeviceError::NoSources`], [`DeviceError::MissingTarget`], [`DeviceError::MissingTool`] or
 /// [`DeviceError::Build`].
 pub fn build(board: &Board) -> Result<PathBuf, DeviceError> {
+    build_selected(board, &Selection::Everything)
+}
+
+/// As [`build`], with a part of the runtime. Runners on Linux always have all of it.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_selected(board: &Board, selection: &Selection) -> Result<PathBuf, DeviceError> {
+    build_package(board, board.name, selection)
+}
+
+/// What the runtime takes of the flash of a bare-metal board, in bytes: code and constants, without start-up, logging, files, blob.
+///
+/// # Errors
+/// As [`build`], and [`DeviceError::BudgetOnly`] for boards without a bare-metal image.
+pub fn runtime_flash(board: &Board, selection: &Selection) -> Result<u64, DeviceError> {
+    if !matches!(board.subject()?, Subject::Machine { .. }) {
+        return Err(DeviceError::BudgetOnly { board: board.name });
+    }
+    let whole = sizes(&build_package(board, RUNTIME_ALONE, selection)?)?.flash;
+    let empty = Selection::Only([EMPTY].into());
+    Ok(whole.saturating_sub(sizes(&build_package(board, RUNTIME_ALONE, &empty)?)?.flash))
+}
+
+fn build_package(
+    board: &Board,
+    bare_metal: &'static str,
+    selection: &Selection,
+) -> Result<PathBuf, DeviceError> {
     let sources = sources()?;
     let (workspace, package, target, target_dir) = match board.subject()? {
         Subject::Machine { target, .. } => {
             let workspace = sources.join("firmware/cortex-m");
-            let target_dir = workspace.join("target");
-            (workspace, board.name, Some(target), target_dir)
+            let target_dir = selection.folder().map_or("target".into(), |folder| format!("target/{folder}"));
+            let target_dir = workspace.join(target_dir);
+            (workspace, bare_metal, Some(target), target_dir)
         }
         Subject::Emulated { target, .. } => {
             require_linker()?;
@@ -32,8 +68,14 @@ pub fn build(board: &Board) -> Result<PathBuf, DeviceError> {
         Subject::Native => (sources.clone(), "dunlin-runner", None, sources.join("target/runner")),
     };
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(&workspace).args(["build", "--release", "--package", package, "--target-dir"]);
-    cargo.arg(&target_dir).env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER_AARCH64);
+    cargo.current_dir(&workspace).args(["build", "--release", "--package", package]);
+    if matches!(board.subject()?, Subject::Machine { .. }) {
+        cargo.args(selection.arguments());
+    }
+    cargo
+        .arg("--target-dir")
+        .arg(&target_dir)
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER_AARCH64);
     for variable in FOREIGN {
         cargo.env_remove(variable);
     }

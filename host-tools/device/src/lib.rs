@@ -19,12 +19,14 @@ mod log;
 mod process;
 mod report;
 mod run;
+mod selection;
 mod sizes;
 
 pub use board::{BOARDS, Board, Subject};
-pub use build::build;
+pub use build::{build, build_selected, runtime_flash};
 pub use dunlin_harness::Options;
 pub use error::DeviceError;
 pub use report::{Arena, Cost, RunReport, StackUse, StepCost, StepHash};
 pub use run::{Request, run};
+pub use selection::Selection;
 pub use sizes::{Sizes, sizes};
