@@ -7,7 +7,7 @@ use dunlin_convert::report::{
     Table,
     terminal::{grouped, short_name},
 };
-use dunlin_device::{BOARDS, Board, Cost, Options, Request, RunReport};
+use dunlin_device::{BOARDS, Board, Cost, Options, Request, RunReport, Selection, Subject};
 use dunlin_runtime::format::TensorRecord;
 use dunlin_runtime::{Family, Model};
 
@@ -27,6 +27,7 @@ pub struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Run(RunArguments),
+    Build(BuildArguments),
     /// Show the boards, what they have room for and how blobs run on them
     List,
 }
@@ -72,15 +73,64 @@ struct RunArguments {
     processor: Option<String>,
 }
 
-/// Runs, or lists.
+/// Build a board's image with nothing but the operators that some models need.
+///
+/// The image reads its blob as every image does; it refuses one with an operator that it does not have, and names the operator.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  \
+    dunlin device build --board mps2-an386 --for keywords.dnl\n  \
+    dunlin device build --board microbit --for digits.dnl house_price.dnl")]
+struct BuildArguments {
+    /// The board; `dunlin device list` shows all
+    #[arg(long)]
+    board: String,
+    /// The blobs; without any, the image gets all operators
+    #[arg(long = "for", value_name = "MODEL", num_args = 1..)]
+    models: Vec<PathBuf>,
+}
+
+/// Runs, builds, or lists.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Run(arguments) => run_on_board(arguments),
+        Command::Build(arguments) => build(arguments),
         Command::List => {
             print!("{}", boards());
             Ok(())
         }
     }
+}
+
+fn build(arguments: &BuildArguments) -> Result<(), Failure> {
+    let board = Board::named(&arguments.board)?;
+    board.subject()?;
+    let files = arguments.models.iter().map(|path| BlobFile::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let models = files.iter().map(BlobFile::open).collect::<Result<Vec<_>, _>>()?;
+    let is_bare_metal = matches!(board.subject()?, Subject::Machine { .. });
+    // A runner on Linux has all operators.
+    let selection =
+        if models.is_empty() || !is_bare_metal { Selection::Everything } else { Selection::of(models) };
+    let waiting = Waiting::new("building the image");
+    let image = dunlin_device::build_selected(board, &selection)?;
+    let whole = dunlin_device::sizes(&image)?;
+    let runtime = if is_bare_metal { Some(dunlin_device::runtime_flash(board, &selection)?) } else { None };
+    drop(waiting);
+    println!("  {:<15} {}", "image", image.display());
+    println!("  {:<15} {}", "contains", selection.names().join(", "));
+    println!(
+        "  {:<15} {} bytes of flash, {} of static RAM, without blob, arena and stack",
+        "takes",
+        grouped(whole.flash),
+        grouped(whole.static_ram)
+    );
+    if let Some(runtime) = runtime {
+        println!(
+            "  {:<15} {} bytes are the runtime; the rest is start-up, files, logs, reports",
+            "of it",
+            grouped(runtime)
+        );
+    }
+    Ok(())
 }
 
 fn run_on_board(arguments: &RunArguments) -> Result<(), Failure> {
