@@ -6,7 +6,7 @@ use dunlin_runtime::format::TensorRecord;
 use dunlin_runtime::{Error, Family, GoldenFailure, Model, Session};
 
 use crate::failure::Failure;
-use crate::marks::{mark_begin, mark_end};
+use crate::marks::{mark_begin, mark_end, marked};
 use crate::options::Options;
 use crate::platform::Platform;
 use crate::record::Record;
@@ -74,7 +74,7 @@ fn run<P: Platform>(
         guards_intact &= zone.guards_intact();
     }
 
-    let mut session = open_session(&model, &mut zone, family)?;
+    let mut session = marked(|| open_session(&model, &mut zone, family))?;
     let run_stack = measure(&samples, &mut session, options.profile, platform)?;
     for sample in 0..samples.count {
         samples.load(sample, &mut session, platform)?;
@@ -110,7 +110,7 @@ fn run<P: Platform>(
 /// Opens a blob and checks its digest; not part of its caller, so that its stack is seen.
 #[inline(never)]
 fn open(blob: &[u8]) -> Result<Model<'_>, Error> {
-    let model = Model::open(blob)?;
+    let model = marked(|| Model::open(blob))?;
     model.check_digest()?;
     Ok(model)
 }
@@ -141,6 +141,8 @@ fn measure<P: Platform>(
     if profile {
         samples.load(0, session, platform)?;
         let started = platform.ticks();
+        mark_begin();
+        mark_end();
         let overhead = platform.ticks().wrapping_sub(started);
         let mut watch = Watch::new(platform, Subject::Profile { overhead });
         session.run_with(&mut watch)?;
@@ -153,9 +155,7 @@ fn measure<P: Platform>(
 #[inline(always)]
 fn time<P: Platform>(platform: &mut P, function: impl FnOnce() -> Result<(), Error>) -> Result<u32, Error> {
     let started = platform.ticks();
-    mark_begin();
-    let result = function();
-    mark_end();
+    let result = marked(function);
     let ticks = platform.ticks().wrapping_sub(started);
     result.map(|()| ticks)
 }

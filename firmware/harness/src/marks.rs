@@ -1,8 +1,20 @@
-//! Marks around a run, for tools that count the instructions or cycles between two functions.
+//! Marks around spans, for tools that count the instructions or cycles between two functions.
+//!
+//! A program passes them in this order: opening the model, preparing a session, nothing, a run; and if it profiles, nothing as
+//! seen by an observer, then every step.
 
 use core::hint::black_box;
 
-/// Is called right before a run.
+/// Calls `function` between the marks.
+#[inline(always)]
+pub fn marked<T>(function: impl FnOnce() -> T) -> T {
+    mark_begin();
+    let result = function();
+    mark_end();
+    result
+}
+
+/// Is called right before a span.
 #[inline(never)]
 #[unsafe(no_mangle)]
 pub extern "C" fn mark_begin() {
@@ -10,7 +22,7 @@ pub extern "C" fn mark_begin() {
     black_box(0u8);
 }
 
-/// Is called right after a run.
+/// Is called right after a span.
 #[inline(never)]
 #[unsafe(no_mangle)]
 pub extern "C" fn mark_end() {

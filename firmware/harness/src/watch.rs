@@ -2,6 +2,7 @@
 
 use dunlin_runtime::{Observer, StepReport, Trace, trace};
 
+use crate::marks::{mark_begin, mark_end};
 use crate::platform::Platform;
 use crate::record::{LONGEST, Record};
 
@@ -38,11 +39,18 @@ impl<'p, P: Platform> Watch<'p, P> {
 
 impl<P: Platform> Observer for Watch<'_, P> {
     fn begin(&mut self, _: &StepReport<'_>) {
-        self.started = self.platform.ticks();
+        if matches!(self.subject, Subject::Profile { .. }) {
+            self.started = self.platform.ticks();
+            mark_begin();
+        }
     }
 
     fn end(&mut self, step: &StepReport<'_>) {
-        let ticks = self.platform.ticks().wrapping_sub(self.started);
+        let mut ticks = 0;
+        if matches!(self.subject, Subject::Profile { .. }) {
+            mark_end();
+            ticks = self.platform.ticks().wrapping_sub(self.started);
+        }
         let (operator, index) = (step.operator as u8, step.index as u16);
         let record = match self.subject {
             Subject::Profile { overhead } => Record::Profile { step: index, operator, ticks, overhead },

@@ -15,6 +15,12 @@ const FOREIGN: [&str; 3] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD
 const RUNTIME_ALONE: &str = "flash-size";
 /// Its feature that leaves the runtime out.
 const EMPTY: &str = "empty";
+/// How Rust is installed.
+const CARGO: &str = "curl https://sh.rustup.rs -sSf | sh";
+/// The plugin of the emulator, as cargo names it.
+const PLUGIN: &str = "libdunlin_emulator_plugin.so";
+/// Lets functions of the runner have fixed addresses, and makes it a program that needs nothing beside itself.
+const STATIC: &str = r#"target.aarch64-unknown-linux-gnu.rustflags=["-Crelocation-model=static", "-Ctarget-feature=+crt-static"]"#;
 /// Links for 64-bit Arm Linux.
 const LINKER_AARCH64: &str = "aarch64-linux-gnu-gcc";
 
@@ -82,10 +88,10 @@ fn build_package(
     let mut folder = target_dir;
     if let Some(target) = target {
         require_target(&workspace, target)?;
-        cargo.args(["--target", target]);
+        cargo.args(["--target", target, "--config", STATIC]);
         folder.push(target);
     }
-    let built = output(&mut cargo, "cargo", "curl https://sh.rustup.rs -sSf | sh")?;
+    let built = output(&mut cargo, "cargo", CARGO)?;
     if !built.status.success() {
         let output = String::from_utf8_lossy(&built.stderr).into_owned();
         return Err(DeviceError::Build { board: board.name, output });
@@ -93,6 +99,27 @@ fn build_package(
     folder.push("release");
     folder.push(package);
     Ok(folder)
+}
+
+/// Builds the plugin that counts what an emulated program executes, and returns where it is.
+///
+/// # Errors
+/// [`DeviceError::NoSources`], [`DeviceError::MissingTool`] or [`DeviceError::BuildPlugin`].
+pub(crate) fn build_plugin() -> Result<PathBuf, DeviceError> {
+    let sources = sources()?;
+    let target_dir = sources.join("target/runner");
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(&sources).args(["build", "--release", "--package", "dunlin-emulator-plugin"]);
+    cargo.arg("--target-dir").arg(&target_dir);
+    for variable in FOREIGN {
+        cargo.env_remove(variable);
+    }
+    let built = output(&mut cargo, "cargo", CARGO)?;
+    if !built.status.success() {
+        let output = String::from_utf8_lossy(&built.stderr).into_owned();
+        return Err(DeviceError::BuildPlugin { output });
+    }
+    Ok(target_dir.join("release").join(PLUGIN))
 }
 
 /// The checkout that holds the sources of the images.
@@ -110,7 +137,7 @@ fn sources() -> Result<PathBuf, DeviceError> {
 fn require_target(workspace: &Path, target: &'static str) -> Result<(), DeviceError> {
     let mut rustc = Command::new("rustc");
     rustc.current_dir(workspace).args(["--print", "target-libdir", "--target", target]);
-    let printed = output(&mut rustc, "rustc", "curl https://sh.rustup.rs -sSf | sh")?;
+    let printed = output(&mut rustc, "rustc", CARGO)?;
     let folder = String::from_utf8_lossy(&printed.stdout).trim().to_owned();
     if printed.status.success() && Path::new(&folder).is_dir() {
         Ok(())

@@ -49,6 +49,12 @@ pub enum DeviceError {
         /// What cargo printed.
         output: String,
     },
+    /// Cargo could not build the plugin of the emulator.
+    #[error("the plugin that counts instructions could not be built:\n{output}")]
+    BuildPlugin {
+        /// What cargo printed.
+        output: String,
+    },
     /// The blob is longer than the part of the board's memory that is for it.
     #[error("the blob has {bytes} bytes, board `{board}` has {room} for one")]
     BlobTooLong {
@@ -100,6 +106,14 @@ pub enum DeviceError {
         path: PathBuf,
         /// Why.
         source: object::Error,
+    },
+    /// A function that marks the spans to be counted is not in the program.
+    #[error("{} has no symbol `{name}`; build it without stripping it", path.display())]
+    NoMark {
+        /// The program.
+        path: PathBuf,
+        /// The function.
+        name: &'static str,
     },
     /// A file could not be read or written, or a program not started.
     #[error("{what}: {source}")]

@@ -14,6 +14,7 @@
 
 mod board;
 mod build;
+mod counter;
 mod error;
 mod log;
 mod process;
@@ -24,6 +25,7 @@ mod sizes;
 
 pub use board::{BOARDS, Board, Subject};
 pub use build::{build, build_selected, runtime_flash};
+pub use counter::{Count, Counts};
 pub use dunlin_harness::Options;
 pub use error::DeviceError;
 pub use report::{Arena, Cost, RunReport, StackUse, StepCost, StepHash};

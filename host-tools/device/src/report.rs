@@ -6,6 +6,7 @@ use dunlin_harness::Record;
 use dunlin_runtime::Family;
 use dunlin_runtime::format::Operator;
 
+use crate::counter::Counts;
 use crate::error::DeviceError;
 use crate::sizes::Sizes;
 
@@ -113,6 +114,8 @@ pub struct RunReport {
     pub run: Cost,
     /// What each step of it takes, if the request asked for a profile.
     pub profile: Vec<StepCost>,
+    /// What the parts of the exercise executed, if the request asked for a count and an emulator ran them.
+    pub counts: Option<Counts>,
     /// What each step computed for each sample, if the request asked for a trace.
     pub trace: Vec<StepHash>,
     /// The arena.
@@ -174,6 +177,7 @@ impl RunReport {
             outputs: outputs.chunks_exact(outputs.len() / samples).map(<[u8]>::to_vec).collect(),
             run: draft.run.ok_or(malformed("it does not say what a run took"))?,
             profile: draft.profile,
+            counts: None,
             trace: draft.trace,
             arena: draft.arena.ok_or(malformed("it does not tell of the arena"))?,
             stack: draft.stack,

@@ -9,7 +9,8 @@ use std::time::Duration;
 use dunlin_harness::{Options, files};
 
 use crate::board::{Board, Subject};
-use crate::build::build;
+use crate::build::{build, build_plugin};
+use crate::counter::{self, Counts};
 use crate::error::DeviceError;
 use crate::log;
 use crate::process::Running;
@@ -30,13 +31,21 @@ pub struct Request {
     pub options: Options,
     /// QEMU's name of the processor for the board `aarch64`: `cortex-a72` has no dot product, `cortex-a76` has it.
     pub processor: Option<String>,
+    /// Whether to count instructions, and on 32-bit Arm to model cycles, with a plugin of the emulator. Slower by half or so, and not
+    /// on the board `host`.
+    pub count: bool,
     /// When to give up.
     pub time_limit: Duration,
 }
 
 impl Default for Request {
     fn default() -> Self {
-        Request { options: Options::default(), processor: None, time_limit: Duration::from_secs(300) }
+        Request {
+            options: Options::default(),
+            processor: None,
+            count: false,
+            time_limit: Duration::from_secs(300),
+        }
     }
 }
 
@@ -62,7 +71,7 @@ pub fn run(
     write(folder, files::BLOB, blob)?;
     write(folder, files::INPUTS, &samples.concat())?;
 
-    let (mut command, tool, install) = command(subject, &program, request);
+    let (mut command, tool, install) = command(subject, &program, request)?;
     command.current_dir(folder);
     let (log_path, errors_path) = (folder.join(LOG), folder.join(ERRORS));
     let mut running = Running::start(&mut command, &log_path, &errors_path, tool, install)?;
@@ -90,6 +99,13 @@ pub fn run(
         let what = "it tells of another kernel family than was asked for";
         return Err(DeviceError::MalformedReport { board: board.name, what });
     }
+    if is_counted(subject, request) {
+        let spans = fs::read_to_string(folder.join(counter::SPANS));
+        let spans = spans.map_err(DeviceError::io("reading what the emulator counted"))?;
+        let what = "the emulator counted other spans than the program was to mark";
+        let counts = Counts::read(&spans, request.options.profile);
+        report.counts = Some(counts.ok_or(DeviceError::MalformedReport { board: board.name, what })?);
+    }
     report.log = lines;
     if matches!(subject, Subject::Machine { .. }) {
         report.sizes = Some(sizes(&program)?);
@@ -97,38 +113,51 @@ pub fn run(
     Ok(report)
 }
 
-/// The command that runs `program`, the tool that it starts and how that is installed.
-fn command(subject: Subject, program: &Path, request: &Request) -> (Command, &'static str, &'static str) {
-    let mut words = vec!["dunlin".to_owned()];
+/// The command for an emulator, or for the program itself; the tool that it starts; how that is installed.
+fn command(
+    subject: Subject,
+    program: &Path,
+    request: &Request,
+) -> Result<(Command, &'static str, &'static str), DeviceError> {
+    let mut words = Vec::new();
     request.options.for_each_word(|word| words.push(word.to_string()));
-    match subject {
+    let (mut command, tool, install) = match subject {
         Subject::Machine { machine, blob_at, .. } => {
-            let tool = "qemu-system-arm";
-            let mut command = Command::new(tool);
+            let mut command = Command::new("qemu-system-arm");
             command.args(["-machine", machine, "-display", "none", "-serial", "none", "-monitor", "none"]);
             command.args(["-nic", "none", "-icount", &format!("shift={INSTRUCTION_SHIFT}")]);
             let arguments = words.iter().map(|word| format!(",arg={word}")).collect::<String>();
-            command.args(["-semihosting-config", &format!("enable=on,target=native{arguments}")]);
+            command.args(["-semihosting-config", &format!("enable=on,target=native,arg=dunlin{arguments}")]);
             if let Some((address, _)) = blob_at {
                 let blob = name(files::BLOB);
                 command.args(["-device", &format!("loader,file={blob},addr={address:#x},force-raw=on")]);
             }
-            command.arg("-kernel").arg(program);
-            (command, tool, "apt-get install qemu-system-arm")
+            (command, "qemu-system-arm", "apt-get install qemu-system-arm")
         }
         Subject::Emulated { processor, .. } => {
-            let tool = "qemu-aarch64";
-            let mut command = Command::new(tool);
-            command.args(["-L", "/usr/aarch64-linux-gnu", "-cpu"]);
-            command.arg(request.processor.as_deref().unwrap_or(processor)).arg(program).args(&words[1..]);
-            (command, tool, "apt-get install qemu-user")
+            let mut command = Command::new("qemu-aarch64");
+            command.args(["-cpu", request.processor.as_deref().unwrap_or(processor)]);
+            (command, "qemu-aarch64", "apt-get install qemu-user")
         }
         Subject::Native => {
-            let mut command = Command::new(program);
-            command.args(&words[1..]);
-            (command, "dunlin-runner", "cargo build --release --package dunlin-runner")
+            let install = "cargo build --release --package dunlin-runner";
+            (Command::new(program), "dunlin-runner", install)
         }
+    };
+    if is_counted(subject, request) {
+        command.arg("-plugin").arg(counter::argument(&build_plugin()?, program)?);
     }
+    match subject {
+        Subject::Machine { .. } => command.arg("-kernel").arg(program),
+        Subject::Emulated { .. } => command.arg(program).args(&words),
+        Subject::Native => command.args(&words),
+    };
+    Ok((command, tool, install))
+}
+
+/// Whether an emulator runs the program, and is to count.
+fn is_counted(subject: Subject, request: &Request) -> bool {
+    request.count && subject != Subject::Native
 }
 
 fn clock(subject: Subject) -> Clock {

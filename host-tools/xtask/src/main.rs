@@ -34,8 +34,8 @@ enum Chore {
     Cross,
     /// Flash and static RAM of every board's image, against firmware/size-budget.toml.
     Size,
-    /// Instructions on the emulated Cortex-M4 and times on this machine.
-    Bench,
+    /// What inference costs, beside other engines: instructions, modelled cycles, memory, size and time.
+    Bench(bench::Arguments),
     /// Fuzz opening and running of blobs (nightly toolchain, cargo-fuzz).
     Fuzz {
         /// How long, in seconds.
@@ -54,7 +54,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Lint => lint::run(&shell),
         Chore::Cross => cross::run(&shell),
         Chore::Size => size::run(&shell),
-        Chore::Bench => bench::run(&shell),
+        Chore::Bench(arguments) => bench::run(&shell, &arguments),
         Chore::Fuzz { seconds } => fuzz::run(&shell, seconds),
         Chore::Miri => miri::run(&shell),
     }

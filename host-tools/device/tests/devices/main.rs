@@ -159,3 +159,35 @@ fn memory_protection_stops_a_write_to_the_blob() {
         other => panic!("{other:?}"),
     }
 }
+
+/// The clock of the board and the plugin of the emulator count the same thing in different ways.
+#[test]
+fn the_plugin_counts_what_the_clock_counts() {
+    if !is_installed("qemu-system-arm") {
+        return;
+    }
+    let request = Request { count: true, ..request(Options { profile: true, ..Options::default() }) };
+    let report = check("mps2-an386", &request);
+    let counts = report.counts.expect("a count was asked for");
+    assert_eq!(report.run, Cost::Instructions(counts.run.instructions));
+    assert!(counts.run.cycles > counts.run.instructions);
+    assert_eq!(counts.steps.len(), report.profile.len());
+    for (step, profiled) in counts.steps.iter().zip(&report.profile) {
+        let Cost::Instructions(clock) = profiled.cost else { panic!("the board counts instructions") };
+        // The clock's span holds the end of one call of the observer and the start of another one.
+        assert!(clock.abs_diff(step.instructions) < 16, "{clock} and {}", step.instructions);
+    }
+}
+
+/// What is counted on a processor with user-mode emulation is the same each time.
+#[test]
+fn counts_in_user_mode() {
+    if !is_installed("qemu-aarch64") || !is_installed("aarch64-linux-gnu-gcc") {
+        return;
+    }
+    let request = Request { count: true, ..request(traced()) };
+    let (first, second) = (check("aarch64", &request).counts, check("aarch64", &request).counts);
+    let counts = first.clone().expect("a count was asked for");
+    assert!(counts.run.instructions > counts.steps.iter().map(|step| step.instructions).sum::<u64>() / 2);
+    assert_eq!(first, second);
+}

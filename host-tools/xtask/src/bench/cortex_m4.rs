@@ -1,0 +1,124 @@
+//! Models on the emulated Cortex-M4.
+
+use anyhow::{Context, bail};
+use dunlin_device::{Board, Cost, Options, Request, RunReport, run};
+
+use super::markdown::{Table, grouped, times};
+use super::models::Model;
+use super::section::Section;
+
+/// The board that stands for a Cortex-M4.
+const BOARD: &str = "mps2-an386";
+
+/// Runs every model and counts what opening, preparing and running it takes.
+pub fn measure(models: &[Model]) -> anyhow::Result<Section> {
+    let mut section = Section::new("Cortex-M4");
+    let mut speed = Table::new(&[
+        "model",
+        ">MACs",
+        ">instructions",
+        ">TFLM",
+        ">ratio",
+        ">modelled cycles",
+        ">TFLM",
+        ">ratio",
+        ">published",
+    ]);
+    let mut memory = Table::new(&[
+        "model",
+        ">arena",
+        ">TFLM",
+        ">stack",
+        ">TFLM",
+        ">blob",
+        ">image",
+        ">Model::open",
+        ">TFLM",
+        ">Session::new",
+    ]);
+    let mut operators = Vec::new();
+    for model in models {
+        let (name, tflm) = (model.subject.name, &model.subject.tflm);
+        let report =
+            run_counted(&model.blob, &model.sample).with_context(|| format!("running {name} on {BOARD}"))?;
+        let Some(counts) = &report.counts else { bail!("nothing was counted") };
+        let (published, by) = model.subject.published;
+        speed.push([
+            name.to_owned(),
+            grouped(model.subject.macs),
+            grouped(counts.run.instructions),
+            grouped(tflm.instructions),
+            times(tflm.instructions, counts.run.instructions),
+            grouped(counts.run.cycles),
+            grouped(tflm.cycles),
+            times(tflm.cycles, counts.run.cycles),
+            format!("{} ({by})", grouped(published)),
+        ]);
+        let stack = report.stack.map_or(0, |stack| stack.open.max(stack.run)).into();
+        let (arena, flash) = (report.arena.planned.into(), report.sizes.map_or(0, |sizes| sizes.flash));
+        memory.push([
+            name.to_owned(),
+            grouped(arena),
+            grouped(tflm.arena),
+            grouped(stack),
+            grouped(tflm.stack),
+            grouped(model.blob.len() as u64),
+            grouped(flash),
+            grouped(counts.open.instructions),
+            grouped(tflm.open),
+            grouped(counts.prepare.instructions),
+        ]);
+        let subject = format!("cortex-m4.{name}");
+        for (quantity, number) in [
+            ("instructions", counts.run.instructions),
+            ("cycles", counts.run.cycles),
+            ("open-instructions", counts.open.instructions),
+            ("new-instructions", counts.prepare.instructions),
+            ("arena-bytes", arena),
+            ("stack-bytes", stack),
+            ("blob-bytes", model.blob.len() as u64),
+        ] {
+            section.figure(&subject, quantity, number);
+        }
+        section.figure("cortex-m4.image", "flash-bytes", flash);
+        operators.push((name, steps(&report)));
+    }
+    section.add(speed);
+    section.add(memory);
+    for (name, steps) in operators {
+        section.add(format!("### {name}, operator by operator"));
+        section.add(steps);
+    }
+    Ok(section)
+}
+
+/// Runs one sample, and makes sure that the clock of the board and the plugin of the emulator agree.
+pub fn run_counted(blob: &[u8], sample: &[u8]) -> anyhow::Result<RunReport> {
+    let options = Options { profile: true, ..Options::default() };
+    let request = Request { options, count: true, ..Request::default() };
+    let report = run(Board::named(BOARD)?, blob, &[sample.to_vec()], &request)?;
+    let counted = report.counts.as_ref().map(|counts| Cost::Instructions(counts.run.instructions));
+    if counted != Some(report.run) {
+        bail!("the plugin counted {counted:?}, the clock of the board {:?}", report.run);
+    }
+    Ok(report)
+}
+
+/// What every step takes.
+fn steps(report: &RunReport) -> Table {
+    let mut table =
+        Table::new(&[">step", "operator", ">instructions", ">cycles", ">loads", ">stores", ">branches"]);
+    let counts = report.counts.as_ref().map(|counts| counts.steps.as_slice()).unwrap_or_default();
+    for (step, count) in report.profile.iter().zip(counts) {
+        table.push([
+            step.step.to_string(),
+            step.operator.name().to_owned(),
+            grouped(count.instructions),
+            grouped(count.cycles),
+            grouped(count.loads + count.multiple),
+            grouped(count.stores),
+            grouped(count.taken),
+        ]);
+    }
+    table
+}

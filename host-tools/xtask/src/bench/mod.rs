@@ -1,0 +1,107 @@
+//! What inference costs: on an emulated Cortex-M4, on emulated 64-bit Arm, on this machine, and beside other engines.
+//!
+//! Each part measures one thing and gives a section of docs/benchmarks.md and figures for the baseline. Instructions, modelled cycles and
+//! bytes are the same in every run, and held against the baseline; times are not.
+
+mod aarch64;
+mod baseline;
+mod cortex_m4;
+mod markdown;
+mod models;
+mod section;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use xshell::Shell;
+
+use crate::tools;
+use baseline::Baseline;
+use section::Section;
+
+/// What to measure and what to do with it.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Measure these parts only
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Fail if a figure that is the same in every run exceeds the baseline by more than 1 %
+    #[arg(long)]
+    check: bool,
+    /// Make what is measured the baseline; raises need the reason
+    #[arg(long, value_name = "REASON", conflicts_with = "check")]
+    accept: Option<String>,
+    /// Use the blobs that an earlier run converted
+    #[arg(long)]
+    keep_blobs: bool,
+}
+
+/// A part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Models on the emulated Cortex-M4: instructions, modelled cycles, memory
+    CortexM4,
+    /// Models on emulated Cortex-A72 and A76: instructions
+    Aarch64,
+}
+
+impl Part {
+    /// Parts whose figures are the same in every run.
+    const CHECKED: [Part; 2] = [Part::CortexM4, Part::Aarch64];
+
+    fn tools(self) -> &'static [tools::Tool] {
+        match self {
+            Part::CortexM4 => tools::CORTEX_M,
+            Part::Aarch64 => tools::AARCH64,
+        }
+    }
+
+    fn targets(self) -> &'static [&'static str] {
+        match self {
+            Part::CortexM4 => &["thumbv7em-none-eabihf"],
+            Part::Aarch64 => &["aarch64-unknown-linux-gnu"],
+        }
+    }
+}
+
+/// Measures, prints the sections, and writes them, checks them or accepts them.
+pub fn run(shell: &Shell, arguments: &Arguments) -> anyhow::Result<()> {
+    let parts = match (arguments.only.as_slice(), arguments.check) {
+        ([], true) => Part::CHECKED.to_vec(),
+        ([], false) => Part::value_variants().to_vec(),
+        (only, _) => only.to_vec(),
+    };
+    for part in &parts {
+        tools::require(shell, part.tools())?;
+        part.targets().iter().try_for_each(|target| tools::require_target(shell, target))?;
+    }
+    let mut baseline = Baseline::read(shell)?;
+    let models = models::prepare(shell, arguments.keep_blobs)?;
+    let mut sections = Vec::new();
+    for part in parts {
+        let section = measure(part, &models).with_context(|| format!("measuring {part:?}"))?;
+        println!("{}", section.text);
+        sections.push(section);
+    }
+    let figures = sections.iter().flat_map(|section| section.figures.clone()).collect();
+    if let Some(reason) = &arguments.accept {
+        baseline.accept(&figures, reason);
+        return baseline.write(shell);
+    }
+    let comparison = baseline.compare(&figures);
+    println!("{comparison}");
+    if arguments.check && comparison.is_exceeded() {
+        bail!(
+            "figures exceed {} by more than {} %; make them smaller, or: cargo xtask bench --accept \"why\"",
+            baseline::PATH,
+            baseline::TOLERANCE_PERCENT
+        );
+    }
+    Ok(())
+}
+
+fn measure(part: Part, models: &[models::Model]) -> anyhow::Result<Section> {
+    match part {
+        Part::CortexM4 => cortex_m4::measure(models),
+        Part::Aarch64 => aarch64::measure(models),
+    }
+}
