@@ -214,14 +214,22 @@ fn add<const WIDEST: usize>(
     let mut rest = seen;
     if WIDEST >= 8 {
         let (eights, behind) = rest.as_chunks::<8>();
-        eights.iter().for_each(|seen| add_pixels(sums, seen, blocks, &rows, image));
+        for seen in eights {
+            add_pixels(sums, seen, blocks, &rows, image);
+        }
         rest = behind;
     }
     let (fours, rest) = rest.as_chunks::<4>();
-    fours.iter().for_each(|seen| add_pixels(sums, seen, blocks, &rows, image));
+    for seen in fours {
+        add_pixels(sums, seen, blocks, &rows, image);
+    }
     let (twos, rest) = rest.as_chunks::<2>();
-    twos.iter().for_each(|seen| add_pixels(sums, seen, blocks, &rows, image));
-    rest.iter().for_each(|seen| add_pixels(sums, &[*seen], blocks, &rows, image));
+    for seen in twos {
+        add_pixels(sums, seen, blocks, &rows, image);
+    }
+    for seen in rest {
+        add_pixels(sums, &[*seen], blocks, &rows, image);
+    }
 }
 
 /// Goes through the blocks for `P` pixels: fewer pixels leave registers for more blocks.
@@ -233,7 +241,10 @@ fn add_pixels<const P: usize>(
     rows: &Range<usize>,
     image: &[f32],
 ) {
-    let values = seen.map(|seen| image.get(seen.start..seen.start + rows.len()).unwrap_or_default());
+    let mut values = [[].as_slice(); P];
+    for (values, seen) in values.iter_mut().zip(seen) {
+        *values = image.get(seen.start..seen.start + rows.len()).unwrap_or_default();
+    }
     let mut block = 0;
     if P == 1 {
         while block + 8 <= blocks.count {
@@ -270,19 +281,29 @@ fn multiply<const P: usize, const B: usize>(
     for (index, weights) in weights.iter_mut().enumerate() {
         *weights = blocks.rows(first_block + index, rows);
     }
-    let length = weights.iter().map(|weights| weights.len()).fold(rows.len(), usize::min);
-    let length = values.iter().map(|values| values.len()).fold(length, usize::min);
+    let mut length = rows.len();
+    for weights in &weights {
+        length = length.min(weights.len());
+    }
+    for values in &values {
+        length = length.min(values.len());
+    }
     let mut registers = [[[0f32; LANES]; B]; P];
     for (registers, seen) in registers.iter_mut().zip(seen) {
         let sums = sums.get(seen.pixel).and_then(|pixel| pixel.get(first_block..first_block + B));
-        registers.iter_mut().zip(sums.unwrap_or_default()).for_each(|(register, sum)| *register = *sum);
+        for (register, sum) in registers.iter_mut().zip(sums.unwrap_or_default()) {
+            *register = *sum;
+        }
     }
     for k in 0..length {
-        // SAFETY: `length` is that of the shortest slice.
-        let row = weights.map(|weights| unsafe { *weights.get_unchecked(k) });
-        // SAFETY: `length` is that of the shortest slice.
-        let values = values.map(|values| unsafe { *values.get_unchecked(k) });
-        for (registers, value) in registers.iter_mut().zip(values) {
+        let mut row = [[0f32; LANES]; B];
+        for (row, weights) in row.iter_mut().zip(weights) {
+            // SAFETY: `length` is that of the shortest slice.
+            *row = unsafe { *weights.get_unchecked(k) };
+        }
+        for (registers, values) in registers.iter_mut().zip(values) {
+            // SAFETY: `length` is that of the shortest slice.
+            let value = unsafe { *values.get_unchecked(k) };
             for (register, weights) in registers.iter_mut().zip(row) {
                 for (sum, weight) in register.iter_mut().zip(weights) {
                     *sum += weight * value;
@@ -292,7 +313,9 @@ fn multiply<const P: usize, const B: usize>(
     }
     for (registers, seen) in registers.iter().zip(seen) {
         let sums = sums.get_mut(seen.pixel).and_then(|pixel| pixel.get_mut(first_block..first_block + B));
-        registers.iter().zip(sums.unwrap_or_default()).for_each(|(register, sum)| *sum = *register);
+        for (register, sum) in registers.iter().zip(sums.unwrap_or_default()) {
+            *sum = *register;
+        }
     }
 }
 
@@ -350,7 +373,9 @@ fn depthwise_pixels<const P: usize, const B: usize>(
         // The last block may be in part behind the last channel of the image.
         let sums = depthwise_sums::<P, 1>(job, image, first, block, |values| {
             let mut row = [0.0; LANES];
-            row.iter_mut().zip(values).for_each(|(row, value)| *row = *value);
+            for (row, value) in row.iter_mut().zip(values) {
+                *row = *value;
+            }
             [row]
         });
         depthwise_finish(job, &sums, block, output);
@@ -421,6 +446,10 @@ fn finish(outputs: &mut [f32], sums: &FloatRow, bias: &FloatRow, bounds: Bounds)
     }
     match outputs.first_chunk_mut::<LANES>() {
         Some(outputs) => *outputs = finished,
-        None => outputs.iter_mut().zip(finished).for_each(|(output, value)| *output = value),
+        None => {
+            for (output, value) in outputs.iter_mut().zip(finished) {
+                *output = value;
+            }
+        }
     }
 }
