@@ -2,6 +2,7 @@
 //!
 //! Every implementation writes the same bytes as [`portable`], for every input.
 
+mod aarch64;
 mod columns;
 pub(crate) mod float32;
 pub(crate) mod needs;
@@ -202,6 +203,11 @@ pub(crate) const fn takes_whole_images(family: Family) -> bool {
 
 /// The inner loops of `family`. A family that this processor or build does not have gives the portable ones.
 pub(crate) fn kernels(family: Family) -> &'static dyn Kernels {
-    let _ = family;
-    &portable::Portable
+    match family {
+        #[cfg(target_arch = "aarch64")]
+        Family::Neon => &aarch64::neon::Neon,
+        #[cfg(target_arch = "aarch64")]
+        Family::NeonDot if family.is_available() => &aarch64::neon_dot::NeonDot,
+        _ => &portable::Portable,
+    }
 }

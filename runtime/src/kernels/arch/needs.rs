@@ -1,6 +1,6 @@
 //! The memory that kernels need beside their operands, for every family on every machine: the converter states it in the blob.
 
-use super::ConvolutionShape;
+use super::{ConvolutionShape, aarch64};
 use crate::family::Family;
 
 /// Bytes of the arena that a step needs beside its operands.
@@ -19,16 +19,23 @@ pub(crate) fn conv2d(family: Family, shape: &ConvolutionShape) -> Option<Needs> 
         Family::Portable => Some(Needs { scratch: column, prepared: 0 }),
         // Two columns, each value in 16 bits.
         Family::Dsp => Some(Needs { scratch: column.checked_mul(4)?, prepared: 0 }),
+        Family::Neon | Family::NeonDot => aarch64::layout::conv2d(shape),
         _ => Some(Needs { scratch: column, prepared: 0 }),
     }
 }
 
 /// For a depthwise convolution; `None` if it does not fit the address space.
-pub(crate) fn depthwise_conv2d(_family: Family, _shape: &ConvolutionShape) -> Option<Needs> {
-    Some(Needs::default())
+pub(crate) fn depthwise_conv2d(family: Family, shape: &ConvolutionShape) -> Option<Needs> {
+    match family {
+        Family::Neon | Family::NeonDot => aarch64::layout::depthwise_conv2d(shape),
+        _ => Some(Needs::default()),
+    }
 }
 
 /// For a fully connected layer; `None` if it does not fit the address space.
-pub(crate) fn fully_connected(_family: Family, _inputs: usize, _outputs: usize) -> Option<Needs> {
-    Some(Needs::default())
+pub(crate) fn fully_connected(family: Family, inputs: usize, outputs: usize) -> Option<Needs> {
+    match family {
+        Family::Neon | Family::NeonDot => aarch64::layout::fully_connected(inputs, outputs),
+        _ => Some(Needs::default()),
+    }
 }

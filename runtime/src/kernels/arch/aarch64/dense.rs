@@ -1,0 +1,81 @@
+//! fully_connected: one vector, panels of 32 channels so that eight sums hide the latency of a product.
+
+use super::convolution::store;
+use super::multiply::Multiply;
+use super::panel::{self, Panel, panels};
+use super::requantize::{Bounds, Once, Scales, biases};
+use crate::format::WeightCell;
+use crate::kernels::arch::{Dense, Workspace};
+
+/// Blocks of 8 channels of a panel.
+const BLOCKS: usize = 4;
+
+/// Fills the prepared memory: the panels.
+pub(super) fn prepare<M: Multiply>(job: &Dense<'_>, prepared: &mut [u8]) {
+    let cells = job.inputs.div_ceil(4);
+    panel::write(prepared, job.outputs.div_ceil(8), cells, BLOCKS, M::arrange, |block, index| {
+        job.weights.get(block * cells + index).map_or([[0; 4]; 8], WeightCell::rows)
+    });
+}
+
+/// Multiplies one vector.
+///
+/// # Safety
+/// The processor has the instructions of the family.
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn fully_connected<'a, M: Multiply>(
+    job: &Dense<'_>,
+    input: &'a [i8],
+    output: &mut [i8],
+    workspace: Workspace<'a>,
+) -> Option<()> {
+    let cells = job.inputs.div_ceil(4);
+    let input = input.get(..job.inputs)?;
+    let vector = if input.len().is_multiple_of(4) {
+        input
+    } else {
+        // The weights behind the last value are zero.
+        let scratch: &mut [i8] = bytemuck::try_cast_slice_mut(workspace.scratch).ok()?;
+        scratch.get_mut(..input.len())?.copy_from_slice(input);
+        scratch.get(..cells.checked_mul(4)?)?
+    };
+    let bounds = Bounds::of(&job.quantization);
+    for panel in panels(bytemuck::cast_slice(workspace.prepared), job.channels, cells, BLOCKS) {
+        let outputs = output.get_mut(panel.first..)?;
+        // SAFETY: the panel has `cells` cells, and the vector `4 · cells` values.
+        unsafe {
+            match panel.channels.len() {
+                1 => multiply::<M, 2>(&panel, vector, cells, &bounds, outputs),
+                2 => multiply::<M, 4>(&panel, vector, cells, &bounds, outputs),
+                _ => multiply::<M, 8>(&panel, vector, cells, &bounds, outputs),
+            }
+        }
+    }
+    Some(())
+}
+
+/// # Safety
+/// The panel has `cells` cells of `QUADS` quads and a block for each 2 quads, and the vector `4 · cells` values.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn multiply<M: Multiply, const QUADS: usize>(
+    panel: &Panel<'_>,
+    vector: &[i8],
+    cells: usize,
+    bounds: &Bounds,
+    outputs: &mut [i8],
+) {
+    // SAFETY: as the caller promises.
+    let [sums] = unsafe {
+        let biases = biases::<QUADS>(panel.channels.as_ptr());
+        M::multiply(panel.weights.as_ptr(), [vector.as_ptr()], &[0], cells, [biases])
+    };
+    let blocks = sums.as_chunks::<2>().0.iter().zip(panel.channels);
+    for ((sums, channels), outputs) in blocks.zip(outputs.chunks_mut(8)) {
+        // SAFETY: two quads have one block, and `outputs` as many bytes as it is long.
+        unsafe {
+            let values = Scales::<2>::of(channels).outputs::<Once>(*sums, bounds);
+            store(outputs.as_mut_ptr(), outputs.len(), values);
+        }
+    }
+}
