@@ -146,6 +146,7 @@ fn problem(lowering: &Lowering, _memory: &[StepMemory]) -> Problem {
             inputs: step.inputs.iter().filter_map(buffer).collect(),
             output: buffer(&step.output).unwrap_or_default(),
             overwritable: overwritable.collect(),
+            ..plan::Step::default()
         }
     });
     Problem { buffers: lowering.buffers.clone(), steps: steps.collect() }

@@ -1,11 +1,23 @@
 //! From an order of steps to the time that each piece of memory is needed.
 
-use super::{OFFSET_ALIGNMENT, Problem};
+use dunlin_runtime::Family;
+
+use super::cost::Cost;
+use super::{Overlap, Problem};
+
+/// Which memory is used twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sharing {
+    /// Whether results are written over operands that nothing needs afterwards.
+    pub in_place: bool,
+    /// For each step of the problem, whether its output may lie over an input at a distance.
+    pub overlapping: Vec<bool>,
+}
 
 /// A piece of memory: one buffer, or several of equal length of which each is written over the one before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Allocation {
-    /// Length, a multiple of [`OFFSET_ALIGNMENT`].
+    /// Length, a multiple of the alignment.
     pub bytes: usize,
     /// Position of the first step that needs it.
     pub first: usize,
@@ -13,6 +25,10 @@ pub(super) struct Allocation {
     pub last: usize,
     /// The buffers, in the order in which they live.
     pub buffers: Vec<usize>,
+    /// The allocation that it may lie over, which lives last in the step where this one begins to live, and the distances.
+    pub overlap: Option<(usize, Overlap)>,
+    /// The most scratch behind it at any time.
+    pub scratch: Cost,
 }
 
 impl Allocation {
@@ -25,68 +41,85 @@ impl Allocation {
 /// The positions of the first and the last step that need a buffer.
 pub(super) fn of_buffer(problem: &Problem, order: &[usize], buffer: usize) -> (usize, usize) {
     let end = order.len().saturating_sub(1);
-    let position_where = |reads: bool| {
-        let touches = move |&step: &usize| {
-            let step = &problem.steps[step];
-            if reads { step.inputs.contains(&buffer) } else { step.output == buffer }
-        };
-        if reads { order.iter().rposition(touches) } else { order.iter().position(touches) }
-    };
     let described = &problem.buffers[buffer];
-    let first = if described.is_input { 0 } else { position_where(false).unwrap_or(0) };
-    let last = if described.is_output { end } else { position_where(true).unwrap_or(first) };
+    let written = order.iter().position(|&step| problem.steps[step].output == buffer);
+    let read = order.iter().rposition(|&step| problem.steps[step].inputs.contains(&buffer));
+    let first = if described.is_input { 0 } else { written.unwrap_or(0) };
+    let last = if described.is_output { end } else { read.unwrap_or(first) };
     (first, last.max(first))
 }
 
-/// The pieces of memory that an order of steps needs. With `in_place`, an output is written over an operand that the
-/// step may overwrite and that nothing needs afterwards.
-pub(super) fn allocations(problem: &Problem, order: &[usize], in_place: bool) -> Vec<Allocation> {
+/// The pieces of memory that an order of steps needs. An output is written over an operand, or may lie over an input at
+/// a distance, where `sharing` and the step allow it and nothing needs the operand afterwards.
+pub(super) fn allocations(problem: &Problem, order: &[usize], sharing: &Sharing) -> Vec<Allocation> {
     let mut allocations: Vec<Allocation> = Vec::with_capacity(problem.buffers.len());
     let mut holder = vec![usize::MAX; problem.buffers.len()];
     let lifetimes: Vec<(usize, usize)> =
         (0..problem.buffers.len()).map(|buffer| of_buffer(problem, order, buffer)).collect();
-    let alone = |buffer: usize| Allocation {
-        bytes: problem.buffers[buffer].bytes.next_multiple_of(OFFSET_ALIGNMENT),
+    let alone = |buffer: usize, overlap: Option<(usize, Overlap)>| Allocation {
+        bytes: problem.aligned_bytes(buffer),
         first: lifetimes[buffer].0,
         last: lifetimes[buffer].1,
         buffers: vec![buffer],
+        overlap,
+        scratch: Cost::default(),
     };
     for buffer in (0..problem.buffers.len()).filter(|&buffer| problem.buffers[buffer].is_input) {
         holder[buffer] = allocations.len();
-        allocations.push(alone(buffer));
+        allocations.push(alone(buffer, None));
     }
-    for (position, &step) in order.iter().enumerate() {
-        let step = &problem.steps[step];
-        let dies = |&&input: &&usize| {
-            lifetimes[input].1 == position
-                && !problem.buffers[input].is_output
-                && problem.buffers[input].bytes == problem.buffers[step.output].bytes
-        };
-        match step.overwritable.iter().find(dies) {
-            Some(&input) if in_place => {
-                let allocation = &mut allocations[holder[input]];
-                allocation.last = lifetimes[step.output].1;
-                allocation.buffers.push(step.output);
-                holder[step.output] = holder[input];
-            }
-            _ => {
-                holder[step.output] = allocations.len();
-                allocations.push(alone(step.output));
-            }
+    for (position, &index) in order.iter().enumerate() {
+        let step = &problem.steps[index];
+        let output = problem.aligned_bytes(step.output);
+        let dies = |input: usize| lifetimes[input].1 == position && !problem.buffers[input].is_output;
+        let overwritten = step.overwritable.iter().copied().filter(|_| sharing.in_place).find(|&input| {
+            dies(input) && problem.buffers[input].bytes == problem.buffers[step.output].bytes
+        });
+        if let Some(input) = overwritten {
+            let allocation = &mut allocations[holder[input]];
+            allocation.last = lifetimes[step.output].1;
+            allocation.buffers.push(step.output);
+            holder[step.output] = holder[input];
+            continue;
+        }
+        // Output and input meet in this step only: the one begins to live where the other ends.
+        let possible = step.overlaps.iter().filter(|overlap| sharing.overlapping[index] && dies(overlap.input));
+        let overlap = possible.min_by_key(|overlap| {
+            let input = problem.aligned_bytes(overlap.input);
+            overlap.together(output, input).saturating_sub(input)
+        });
+        holder[step.output] = allocations.len();
+        allocations.push(alone(step.output, overlap.map(|overlap| (holder[overlap.input], *overlap))));
+    }
+    for allocation in &mut allocations {
+        for &step in order.get(allocation.first..=allocation.last).unwrap_or_default() {
+            allocation.scratch.dsp =
+                allocation.scratch.dsp.max(problem.aligned_scratch(step, Family::Dsp as usize));
+            allocation.scratch.portable =
+                allocation.scratch.portable.max(problem.aligned_scratch(step, Family::Portable as usize));
         }
     }
     allocations
 }
 
-/// The most bytes that are needed in one step.
-pub(super) fn most_alive(allocations: &[Allocation]) -> usize {
-    let alive = |position: usize| -> usize {
-        allocations
-            .iter()
-            .filter(|allocation| (allocation.first..=allocation.last).contains(&position))
-            .map(|allocation| allocation.bytes)
-            .sum()
-    };
-    // The sum can only grow where something begins to live.
-    allocations.iter().map(|allocation| alive(allocation.first)).max().unwrap_or(0)
+/// What no placement of these pieces is below: whatever is alive in a step occupies different bytes, but for an output and
+/// the input that it may lie over, which with `d` bytes between their starts occupy as much as the one behind reaches or the
+/// one before is long, and that is least at the least distance; all of it lies below the scratch.
+pub(super) fn lower_bound(problem: &Problem, order: &[usize], allocations: &[Allocation]) -> Cost {
+    let mut alive = vec![0; order.len().max(1)];
+    for allocation in allocations {
+        for bytes in &mut alive[allocation.first..=allocation.last] {
+            *bytes += allocation.bytes;
+        }
+        if let Some((other, overlap)) = allocation.overlap {
+            let (output, input) = (allocation.bytes, allocations[other].bytes);
+            alive[allocation.first] -= output + input - overlap.together(output, input);
+        }
+    }
+    let mut bound = Cost { activations: alive.iter().copied().max().unwrap_or(0), ..Cost::default() };
+    for (&bytes, &step) in alive.iter().zip(order) {
+        bound.dsp = bound.dsp.max(bytes + problem.aligned_scratch(step, Family::Dsp as usize));
+        bound.portable = bound.portable.max(bytes + problem.aligned_scratch(step, Family::Portable as usize));
+    }
+    bound
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{OFFSET_ALIGNMENT, Problem};
+use dunlin_runtime::Family;
+
+use super::Problem;
 
 /// How many sets of executed steps are followed at once. Below it the search is exhaustive.
 const BEAM_WIDTH: usize = 128;
 
-/// The orders to try: the given one, and if there is one with a lower peak of live bytes, the best that was found. The
+/// The orders to try: the given one, and if there is one with a lower peak of bytes in use, the best that was found. The
 /// second value says whether it is not the given one.
 pub(super) fn candidates(problem: &Problem, given: Vec<usize>) -> Vec<(Vec<usize>, bool)> {
     let search = Search::new(problem);
@@ -31,6 +33,7 @@ struct Search<'p> {
 /// What is left to do, and what it took to get here.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct State {
+    /// The most bytes in use so far, scratch of `Family::Dsp` included.
     peak: usize,
     live: usize,
     order: Vec<usize>,
@@ -51,11 +54,7 @@ impl<'p> Search<'p> {
         let needs = problem.steps.iter().map(|step| step.inputs.iter().filter_map(writer).collect());
         Self {
             problem,
-            bytes: problem
-                .buffers
-                .iter()
-                .map(|buffer| buffer.bytes.next_multiple_of(OFFSET_ALIGNMENT))
-                .collect(),
+            bytes: (0..problem.buffers.len()).map(|buffer| problem.aligned_bytes(buffer)).collect(),
             needs: needs.collect(),
             readers,
         }
@@ -85,12 +84,11 @@ impl<'p> Search<'p> {
             next.unread[input] -= 1;
             if next.unread[input] == 0 && !self.problem.buffers[input].is_output {
                 freed += self.bytes[input];
-                if step.overwritable.contains(&input) {
-                    reused = self.bytes[step.output];
-                }
+                reused = reused.max(self.shared(index, input));
             }
         }
-        next.peak = next.peak.max(next.live - reused);
+        let scratch = self.problem.aligned_scratch(index, Family::Dsp as usize);
+        next.peak = next.peak.max(next.live - reused + scratch);
         if self.readers[step.output] == 0 && !self.problem.buffers[step.output].is_output {
             freed += self.bytes[step.output];
         }
@@ -98,8 +96,33 @@ impl<'p> Search<'p> {
         next
     }
 
+    /// The most bytes of an input that ends here which the output may take over.
+    fn shared(&self, step: usize, input: usize) -> usize {
+        let step = &self.problem.steps[step];
+        let (from, to) = (self.bytes[input], self.bytes[step.output]);
+        let overlaps = step.overlaps.iter().filter(|overlap| overlap.input == input);
+        let partly = overlaps.map(|overlap| from + to - overlap.together(to, from));
+        partly.max().unwrap_or(0).max(if step.overwritable.contains(&input) { to } else { 0 })
+    }
+
+    /// What no order is below: the memory of a step that keeps nothing but its operands.
+    fn bound(&self) -> usize {
+        let needed = |index: usize| {
+            let step = &self.problem.steps[index];
+            let inputs = distinct(&step.inputs);
+            let operands: usize = inputs.iter().map(|&input| self.bytes[input]).sum();
+            let shared = inputs.iter().map(|&input| self.shared(index, input)).max().unwrap_or(0);
+            let scratch = self.problem.aligned_scratch(index, Family::Dsp as usize);
+            operands + self.bytes[step.output] - shared + scratch
+        };
+        (0..self.problem.steps.len()).map(needed).max().unwrap_or(0)
+    }
+
     /// The order with the lowest peak found, if it is below `limit`.
     fn lowest_peak(&self, limit: usize) -> Option<Vec<usize>> {
+        if limit <= self.bound() {
+            return None;
+        }
         let mut beam = vec![self.start()];
         for _ in 0..self.problem.steps.len() {
             let mut reached: BTreeMap<Vec<bool>, State> = BTreeMap::new();

@@ -65,11 +65,11 @@ pub struct PlanSummary {
     pub strategy: String,
     /// Bytes for activations.
     pub activation_bytes: usize,
-    /// No placement of these lifetimes is shorter.
+    /// No placement for this order of steps is shorter.
     pub lower_bound: usize,
     /// What placing the largest buffers first would have taken.
     pub greedy_by_size_bytes: Option<usize>,
-    /// The name of the step during which the most bytes are alive.
+    /// The name of the step that needs the most memory, scratch of the family `dsp` included.
     pub peak_layer: String,
 }
 
@@ -100,7 +100,8 @@ impl Report {
         let transposes_left =
             packed.steps.iter().filter(|step| step.operator == dunlin_runtime::format::Operator::Transpose);
         let greedy = plan.attempts.iter().filter(|attempt| {
-            attempt.strategy == crate::plan::Strategy::GreedyBySize && !attempt.in_place && !attempt.reordered
+            attempt.strategy == crate::plan::Strategy::GreedyBySize
+                && !(attempt.in_place || attempt.overlapping || attempt.reordered)
         });
         Ok(Report {
             source: source.to_owned(),
