@@ -9,6 +9,7 @@ mod cortex_m4;
 mod markdown;
 mod models;
 mod section;
+mod shapes;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -40,24 +41,26 @@ pub struct Arguments {
 pub enum Part {
     /// Models on the emulated Cortex-M4: instructions, modelled cycles, memory
     CortexM4,
+    /// Single operators over a grid of shapes on the emulated Cortex-M4
+    Shapes,
     /// Models on emulated Cortex-A72 and A76: instructions
     Aarch64,
 }
 
 impl Part {
     /// Parts whose figures are the same in every run.
-    const CHECKED: [Part; 2] = [Part::CortexM4, Part::Aarch64];
+    const CHECKED: [Part; 3] = [Part::CortexM4, Part::Shapes, Part::Aarch64];
 
     fn tools(self) -> &'static [tools::Tool] {
         match self {
-            Part::CortexM4 => tools::CORTEX_M,
+            Part::CortexM4 | Part::Shapes => tools::CORTEX_M,
             Part::Aarch64 => tools::AARCH64,
         }
     }
 
     fn targets(self) -> &'static [&'static str] {
         match self {
-            Part::CortexM4 => &["thumbv7em-none-eabihf"],
+            Part::CortexM4 | Part::Shapes => &["thumbv7em-none-eabihf"],
             Part::Aarch64 => &["aarch64-unknown-linux-gnu"],
         }
     }
@@ -102,6 +105,7 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> anyhow::Result<()> {
 fn measure(part: Part, models: &[models::Model]) -> anyhow::Result<Section> {
     match part {
         Part::CortexM4 => cortex_m4::measure(models),
+        Part::Shapes => shapes::measure(),
         Part::Aarch64 => aarch64::measure(models),
     }
 }
