@@ -92,11 +92,7 @@ pub fn pack(graph: &Graph, options: &PackOptions) -> Result<Packed, PackError> {
     let memory = step_memory(&lowering, &weights)?;
     let plan = plan::plan(&problem(&lowering, &memory));
     let program = ProgramSection::new(&lowering, &plan, &ranges)?;
-    let arena = std::array::from_fn(|family| {
-        let scratch = memory.iter().map(|memory| memory.needs[family].scratch).max().unwrap_or(0);
-        let prepared: usize = memory.iter().map(|memory| memory.needs[family].prepared).sum();
-        (plan.activation_bytes + scratch + prepared) as u32
-    });
+    let arena = plan.arena_bytes.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX - 15));
 
     let mut sections = vec![(section::WEIGHTS, weights), (section::PROGRAM, program.bytes(arena))];
     sections.push((section::MANIFEST, manifest::section(graph, options)?));
@@ -120,7 +116,7 @@ struct StepMemory {
 }
 
 /// The steps and buffers as the plan sees them. `memory` is that of each step; none before the runtime has seen the steps.
-fn problem(lowering: &Lowering, _memory: &[StepMemory]) -> Problem {
+fn problem(lowering: &Lowering, memory: &[StepMemory]) -> Problem {
     let buffer = |id: &ViewId| match lowering.view(*id).place {
         Place::Buffer(buffer) => Some(buffer),
         Place::Constant(_) => None,
@@ -141,12 +137,19 @@ fn problem(lowering: &Lowering, _memory: &[StepMemory]) -> Problem {
             input.dims == output.dims && input.data_type == output.data_type
         };
         let overwritable = step.inputs.iter().filter(|id| in_place && same(id)).filter_map(buffer);
+        let StepMemory { needs, overlap } = memory.get(index).cloned().unwrap_or_default();
+        let first = step.inputs.first().and_then(buffer);
+        let overlaps =
+            first.zip(overlap).map(|(input, Overlap { below, above })| plan::Overlap { input, below, above });
         plan::Step {
             name: step_name(lowering, index),
             inputs: step.inputs.iter().filter_map(buffer).collect(),
             output: buffer(&step.output).unwrap_or_default(),
             overwritable: overwritable.collect(),
-            ..plan::Step::default()
+            overlaps: overlaps.into_iter().collect(),
+            scratch: needs.map(|needs| needs.scratch),
+            prepared: needs.map(|needs| needs.prepared),
+            input_copy: step.inputs.first().map_or(0, |id| lowering.view(*id).bytes().next_multiple_of(16)),
         }
     });
     Problem { buffers: lowering.buffers.clone(), steps: steps.collect() }

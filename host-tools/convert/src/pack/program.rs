@@ -49,8 +49,8 @@ impl ProgramSection {
         for &output in &graph.outputs {
             section.operand(&mut index_of, lowering, plan, lowering.interface(output));
         }
-        for &step in &plan.order {
-            section.step(&mut index_of, lowering, plan, &lowering.steps[step], plan.activation_bytes as u32);
+        for (&step, &scratch_offset) in plan.order.iter().zip(&plan.scratch_offsets) {
+            section.step(&mut index_of, lowering, plan, &lowering.steps[step], scratch_offset as u32);
         }
         let counts = [
             ("tensors", index_of.len(), usize::from(u16::MAX)),
