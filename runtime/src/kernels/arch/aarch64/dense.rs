@@ -70,12 +70,19 @@ unsafe fn multiply<M: Multiply, const QUADS: usize>(
         let biases = biases::<QUADS>(panel.channels.as_ptr());
         M::multiply(panel.weights.as_ptr(), [vector.as_ptr()], &[0], cells, [biases])
     };
-    let blocks = sums.as_chunks::<2>().0.iter().zip(panel.channels);
-    for ((sums, channels), outputs) in blocks.zip(outputs.chunks_mut(8)) {
-        // SAFETY: two quads have one block, and `outputs` as many bytes as it is long.
-        unsafe {
-            let values = Scales::<2>::of(channels).outputs::<Once>(*sums, bounds);
-            store(outputs.as_mut_ptr(), outputs.len(), values);
+    let (fours, twos) = sums.as_chunks::<4>();
+    let (mut channels, mut outputs) = (panel.channels, outputs);
+    // SAFETY: four quads have two blocks, two have one; `outputs` is as long as it says.
+    unsafe {
+        for sums in fours {
+            let values = Scales::<4>::of(channels.as_ptr()).outputs::<Once>(*sums, bounds);
+            store(outputs.as_mut_ptr(), outputs.len().min(16), values);
+            channels = channels.get(2..).unwrap_or_default();
+            outputs = outputs.get_mut(16..).unwrap_or_default();
+        }
+        if let Some(sums) = twos.first_chunk::<2>() {
+            let values = Scales::<2>::of(channels.as_ptr()).outputs::<Once>(*sums, bounds);
+            store(outputs.as_mut_ptr(), outputs.len().min(8), values);
         }
     }
 }

@@ -10,6 +10,7 @@ use core::arch::aarch64::{
 use super::convolution::store;
 use super::image::Image;
 use super::layout::Layout;
+use super::nine_taps::nine_taps;
 use super::requantize::{Bounds, Scales, Scaling, Twice, TwiceRight, all_right, biases};
 use crate::format::{ChannelBlock, LANES};
 use crate::kernels::arch::{Band, Depthwise, Workspace};
@@ -57,31 +58,35 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: Band<'_>, workspace: W
     {
         return None;
     }
+    let is_right = all_right(job.channels);
     let panels = lines.chunks_exact(offsets.len()).zip(job.channels.chunks(2));
     for (panel, (lines, blocks)) in panels.enumerate() {
         let first = panel * CHANNELS;
-        // Channels without a block are computed with zeros and not written.
-        let blocks = [0, 1].map(|index| blocks.get(index).copied().unwrap_or_default());
         let panel = Panel {
             lines,
             offsets,
+            // Channels without a block are computed with zeros and not written.
+            blocks: [0, 1].map(|index| blocks.get(index).copied().unwrap_or_default()),
             lanes: channels.saturating_sub(first).min(CHANNELS),
-            pixel_bytes: image.pixel_bytes,
-            channels,
             bounds: Bounds::of(&job.quantization),
-            blocks,
         };
-        for row in 0..rows {
-            // SAFETY: the image holds what all pixels of all rows see, 16 channels from `first` on, and the output has a pixel for each
-            // with `lanes` channels from `first` on.
-            unsafe {
-                let seen = image.values.as_ptr().add(row * image.row_bytes + first);
-                let output = band.output.as_mut_ptr().add(row * width * channels + first);
-                if all_right(&panel.blocks) {
-                    panel.row::<TwiceRight>(seen, output, width);
-                } else {
-                    panel.row::<Twice>(seen, output, width);
-                }
+        let pixels = Pixels {
+            // SAFETY: `farthest` includes the channels of all panels, and a pixel of the output has them.
+            seen: unsafe { image.values.as_ptr().add(first) },
+            // SAFETY: as above.
+            output: unsafe { band.output.as_mut_ptr().add(first) },
+            rows,
+            width,
+            channels,
+            pixel_bytes: image.pixel_bytes,
+            row_bytes: image.row_bytes,
+        };
+        // SAFETY: what all pixels see and what is written for them has been checked above.
+        unsafe {
+            if is_right {
+                panel.run::<TwiceRight>(&pixels);
+            } else {
+                panel.run::<Twice>(&pixels);
             }
         }
     }
@@ -96,41 +101,56 @@ struct Panel<'a> {
     bounds: Bounds,
     /// Channels that exist.
     lanes: usize,
-    /// Distance of what pixels see.
-    pixel_bytes: usize,
+}
+
+/// The pixels of an image.
+struct Pixels {
+    /// What the first one sees first.
+    seen: *const i8,
+    output: *mut i8,
+    rows: usize,
+    width: usize,
     /// Distance of outputs.
     channels: usize,
+    /// Distances of what pixels see.
+    pixel_bytes: usize,
+    row_bytes: usize,
 }
 
 impl Panel<'_> {
     /// # Safety
-    /// 16 values from each offset of `width` pixels on can be read, and `lanes` values of as many outputs be written.
+    /// 16 values from each offset of all pixels on can be read, and `lanes` values of as many outputs be written.
     #[target_feature(enable = "neon")]
-    unsafe fn row<S: Scaling>(&self, seen: *const i8, mut output: *mut i8, width: usize) {
+    unsafe fn run<S: Scaling>(&self, pixels: &Pixels) {
         // SAFETY: two blocks for four quads; memory is as the caller promises.
         unsafe {
             let biases = biases::<4>(self.blocks.as_ptr());
             let scales = Scales::<4>::of(self.blocks.as_ptr());
+            let mut output = pixels.output;
             let mut write = |sums| {
                 store(output, self.lanes, scales.outputs::<S>(sums, &self.bounds));
-                output = output.wrapping_add(self.channels);
+                output = output.wrapping_add(pixels.channels);
             };
             match (self.lines.first_chunk::<9>(), self.offsets.first_chunk::<9>()) {
                 (Some(lines), Some(taps)) if self.offsets.len() == 9 => {
-                    // Weights and addresses stay in registers for the whole row.
+                    // Weights and addresses stay in registers for all pixels.
                     let lines = lines.map(|line| vld1q_s8(line.as_ptr()));
-                    let taps = taps.map(|offset| seen.add(offset as usize));
-                    for x in 0..width {
-                        write(nine_taps(
-                            &lines,
-                            taps.map(|tap| vld1q_s8(tap.add(x * self.pixel_bytes))),
-                            biases,
-                        ));
+                    let taps = taps.map(|offset| pixels.seen.add(offset as usize));
+                    for row in 0..pixels.rows {
+                        let mut offset = row * pixels.row_bytes;
+                        for _ in 0..pixels.width {
+                            write(nine_taps(&lines, &taps, offset, biases));
+                            offset += pixels.pixel_bytes;
+                        }
                     }
                 }
                 _ => {
-                    for x in 0..width {
-                        write(all_taps(self.lines, seen.add(x * self.pixel_bytes), self.offsets, biases));
+                    for row in 0..pixels.rows {
+                        let mut seen = pixels.seen.add(row * pixels.row_bytes);
+                        for _ in 0..pixels.width {
+                            write(all_taps(self.lines, seen, self.offsets, biases));
+                            seen = seen.wrapping_add(pixels.pixel_bytes);
+                        }
                     }
                 }
             }
@@ -140,19 +160,6 @@ impl Panel<'_> {
 
 /// The sums of 16 channels.
 type Sums = [int32x4_t; 4];
-
-/// Adds the products of nine taps.
-#[inline]
-#[target_feature(enable = "neon")]
-fn nine_taps(lines: &[int8x16_t; 9], values: [int8x16_t; 9], sums: Sums) -> Sums {
-    let (lines, [last]) = lines.as_chunks::<2>() else { return sums };
-    let (values, [last_value]) = values.as_chunks::<2>() else { return sums };
-    let mut sums = one_tap(*last, *last_value, sums);
-    for (lines, values) in lines.iter().zip(values) {
-        sums = two_taps(*lines, *values, sums);
-    }
-    sums
-}
 
 /// Adds the products of any number of taps.
 ///

@@ -23,6 +23,8 @@ pub(super) mod neon_dot;
 #[cfg(target_arch = "aarch64")]
 mod neon_tile;
 #[cfg(target_arch = "aarch64")]
+mod nine_taps;
+#[cfg(target_arch = "aarch64")]
 mod panel;
 #[cfg(target_arch = "aarch64")]
 mod requantize;
