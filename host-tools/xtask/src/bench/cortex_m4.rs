@@ -8,7 +8,7 @@ use super::models::Model;
 use super::section::Section;
 
 /// The board that stands for a Cortex-M4.
-const BOARD: &str = "mps2-an386";
+pub const BOARD: &str = "mps2-an386";
 
 /// Runs every model and counts what opening, preparing and running it takes.
 pub fn measure(models: &[Model]) -> anyhow::Result<Section> {

@@ -5,6 +5,7 @@
 
 mod aarch64;
 mod baseline;
+mod code_size;
 mod cortex_m4;
 mod markdown;
 mod models;
@@ -43,24 +44,26 @@ pub enum Part {
     CortexM4,
     /// Single operators over a grid of shapes on the emulated Cortex-M4
     Shapes,
+    /// Flash that the runtime takes on a Cortex-M4
+    CodeSize,
     /// Models on emulated Cortex-A72 and A76: instructions
     Aarch64,
 }
 
 impl Part {
     /// Parts whose figures are the same in every run.
-    const CHECKED: [Part; 3] = [Part::CortexM4, Part::Shapes, Part::Aarch64];
+    const CHECKED: [Part; 4] = [Part::CortexM4, Part::Shapes, Part::CodeSize, Part::Aarch64];
 
     fn tools(self) -> &'static [tools::Tool] {
         match self {
-            Part::CortexM4 | Part::Shapes => tools::CORTEX_M,
+            Part::CortexM4 | Part::Shapes | Part::CodeSize => tools::CORTEX_M,
             Part::Aarch64 => tools::AARCH64,
         }
     }
 
     fn targets(self) -> &'static [&'static str] {
         match self {
-            Part::CortexM4 | Part::Shapes => &["thumbv7em-none-eabihf"],
+            Part::CortexM4 | Part::Shapes | Part::CodeSize => &["thumbv7em-none-eabihf"],
             Part::Aarch64 => &["aarch64-unknown-linux-gnu"],
         }
     }
@@ -81,7 +84,8 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> anyhow::Result<()> {
     let models = models::prepare(shell, arguments.keep_blobs)?;
     let mut sections = Vec::new();
     for part in parts {
-        let section = measure(part, &models).with_context(|| format!("measuring {part:?}"))?;
+        let section =
+            measure(part, &models, arguments.check).with_context(|| format!("measuring {part:?}"))?;
         println!("{}", section.text);
         sections.push(section);
     }
@@ -102,10 +106,11 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(part: Part, models: &[models::Model]) -> anyhow::Result<Section> {
+fn measure(part: Part, models: &[models::Model], is_check: bool) -> anyhow::Result<Section> {
     match part {
         Part::CortexM4 => cortex_m4::measure(models),
         Part::Shapes => shapes::measure(),
+        Part::CodeSize => code_size::measure(models, !is_check),
         Part::Aarch64 => aarch64::measure(models),
     }
 }
