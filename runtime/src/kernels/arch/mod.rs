@@ -4,6 +4,7 @@
 
 mod aarch64;
 mod columns;
+mod dsp;
 pub(crate) mod float32;
 pub(crate) mod needs;
 mod portable;
@@ -204,6 +205,8 @@ pub(crate) const fn takes_whole_images(family: Family) -> bool {
 /// The inner loops of `family`. A family that this processor or build does not have gives the portable ones.
 pub(crate) fn kernels(family: Family) -> &'static dyn Kernels {
     match family {
+        #[cfg(dunlin_dsp)]
+        Family::Dsp => &dsp::Dsp,
         #[cfg(target_arch = "aarch64")]
         Family::Neon => &aarch64::neon::Neon,
         #[cfg(target_arch = "aarch64")]

@@ -1,6 +1,6 @@
 //! The memory that kernels need beside their operands, for every family on every machine: the converter states it in the blob.
 
-use super::{ConvolutionShape, aarch64};
+use super::{ConvolutionShape, aarch64, dsp};
 use crate::family::Family;
 
 /// Bytes of the arena that a step needs beside its operands.
@@ -17,8 +17,7 @@ pub(crate) fn conv2d(family: Family, shape: &ConvolutionShape) -> Option<Needs> 
     let column = shape.cells().checked_mul(4)?;
     match family {
         Family::Portable => Some(Needs { scratch: column, prepared: 0 }),
-        // Two columns, each value in 16 bits.
-        Family::Dsp => Some(Needs { scratch: column.checked_mul(4)?, prepared: 0 }),
+        Family::Dsp => dsp::layout::conv2d(shape),
         Family::Neon | Family::NeonDot => aarch64::layout::conv2d(shape),
         _ => Some(Needs { scratch: column, prepared: 0 }),
     }
@@ -27,6 +26,7 @@ pub(crate) fn conv2d(family: Family, shape: &ConvolutionShape) -> Option<Needs> 
 /// For a depthwise convolution; `None` if it does not fit the address space.
 pub(crate) fn depthwise_conv2d(family: Family, shape: &ConvolutionShape) -> Option<Needs> {
     match family {
+        Family::Dsp => Some(dsp::layout::depthwise_conv2d(shape)),
         Family::Neon | Family::NeonDot => aarch64::layout::depthwise_conv2d(shape),
         _ => Some(Needs::default()),
     }

@@ -1,0 +1,127 @@
+//! Convolutions: two output pixels at a time.
+
+use super::gather::Gather;
+use super::gemm::{Sums, Tile};
+use super::requantize::{NO_BIAS, clamp, classify};
+use crate::format::{ChannelBlock, WeightCell};
+use crate::kernels::arch::{Band, Convolution, OutputQuantization};
+use crate::kernels::parts::parts;
+
+/// Writes the rows of a band. `scratch` has 16 bytes for each cell of a group.
+pub(super) fn conv2d(job: &Convolution<'_>, band: Band<'_>, scratch: &mut [u8]) {
+    let shape = &job.shape;
+    let [_, width, out_channels] = shape.output;
+    let (cells, blocks, outputs) = (shape.cells(), shape.blocks(), shape.channels_out());
+    let columns: &mut [[u32; 4]] = bytemuck::try_cast_slice_mut(scratch).unwrap_or_default();
+    let Some(columns) = columns.get_mut(..cells) else { return };
+    let pixels = band.rows.len().wrapping_mul(width);
+    let fits = pixels.checked_mul(out_channels).is_some_and(|bytes| bytes <= band.output.len());
+    if cells == 0 || outputs == 0 || width == 0 || !fits {
+        return;
+    }
+    let columns = columns.as_mut_ptr().cast::<u32>();
+    let groups = parts(job.weights, blocks.wrapping_mul(cells)).zip(parts(job.channels, blocks));
+    for (index, (weights, channels)) in groups.take(shape.groups).enumerate() {
+        let gather = Gather::new(job, &band, index);
+        let sums = classify(channels, outputs, cells.wrapping_mul(4));
+        // SAFETY: `columns` has `cells` cells.
+        let tile = unsafe { Tile::new(columns, cells, job.quantization.output_zero_point, sums) };
+        let mut group =
+            Group { weights, channels, cells, outputs, sums, quantization: &job.quantization, tile };
+        let mut target = band.output.as_mut_ptr().wrapping_add(index.wrapping_mul(outputs));
+        let mut partner = None;
+        for y in band.rows.clone() {
+            let rows = gather.rows(y);
+            for x in 0..width {
+                let column = columns.wrapping_add(usize::from(partner.is_some()));
+                // SAFETY: `columns` has `cells` cells, and the band's output `outputs` channels of this group for every pixel, `fits`
+                // says.
+                unsafe {
+                    gather.column(rows, x, column);
+                    partner = match partner {
+                        None => Some(target),
+                        Some(first) => {
+                            group.multiply([first, target]);
+                            None
+                        }
+                    };
+                }
+                target = target.wrapping_add(out_channels);
+            }
+        }
+        if let Some(last) = partner {
+            // SAFETY: as above. The last of an odd number of pixels is its own partner, whatever the second column holds.
+            unsafe { group.multiply([last, last]) };
+        }
+    }
+    clamp(&job.quantization, band.output);
+}
+
+/// Weights and channels of a group, and the columns to multiply them with.
+struct Group<'a> {
+    weights: &'a [WeightCell],
+    channels: &'a [ChannelBlock],
+    cells: usize,
+    outputs: usize,
+    sums: Sums,
+    quantization: &'a OutputQuantization,
+    tile: Tile,
+}
+
+impl Group<'_> {
+    /// Multiplies both columns.
+    ///
+    /// # Safety
+    ///
+    /// The columns of the tile must be there; both targets must have room for all outputs; all of `outputs` must be in `channels`, and
+    /// `cells` cells of weights for each block.
+    #[inline(always)]
+    unsafe fn multiply(&mut self, targets: [*mut i8; 2]) {
+        let quads = if self.sums == Sums::Raw { 0 } else { self.outputs / 4 };
+        if quads != 0 {
+            // SAFETY: as the caller vouches for.
+            unsafe { self.tile.multiply(self.weights.as_ptr(), self.channels.as_ptr(), targets, quads) };
+        }
+        if quads * 4 != self.outputs {
+            // SAFETY: likewise.
+            unsafe { self.multiply_rest(targets, quads) };
+        }
+    }
+
+    /// Multiplies the channels from a quad on that is not whole, or whose sums are raw.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Group::multiply`].
+    #[inline(never)]
+    unsafe fn multiply_rest(&mut self, targets: [*mut i8; 2], first: usize) {
+        for quad in first..self.outputs.div_ceil(4) {
+            let (block, half) = (quad / 2, quad % 2);
+            let Some(channels) = self.channels.get(block) else { return };
+            let weights = self.weights.as_ptr().wrapping_add(block * self.cells).wrapping_byte_add(16 * half);
+            let mut values = [[0i8; 4]; 2];
+            if self.sums == Sums::Raw {
+                let mut raw = [[0i32; 4]; 2];
+                // SAFETY: one quad of a block that is there; `raw` has room for eight sums.
+                unsafe { self.tile.multiply(weights, &NO_BIAS, [raw.as_mut_ptr().cast(); 2], 1) };
+                for (values, sums) in values.iter_mut().zip(raw) {
+                    for (lane, (value, sum)) in values.iter_mut().zip(sums).enumerate() {
+                        *value = self.quantization.requantize(sum, channels, 4 * half + lane);
+                    }
+                }
+            } else {
+                let channels = core::ptr::from_ref(channels).wrapping_byte_add(16 * half);
+                let [first, second] = values.each_mut().map(|values| values.as_mut_ptr());
+                // SAFETY: one quad of a block that is there.
+                unsafe { self.tile.multiply(weights, channels, [first, second], 1) };
+            }
+            // The last pixel may be its own partner, whose second column is not filled: so its first one is written last.
+            for (target, values) in targets.into_iter().zip(values).rev() {
+                for (lane, value) in values.into_iter().enumerate().take(self.outputs - 4 * quad) {
+                    // SAFETY: channel `4 · quad + lane` is less than `outputs`.
+                    unsafe { target.add(4 * quad + lane).write(value) };
+                }
+            }
+        }
+    }
+}
