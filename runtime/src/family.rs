@@ -16,7 +16,7 @@ pub enum Family {
     NeonDot = 3,
     /// x86-64 with AVX2: VPMADDWD.
     Avx2 = 4,
-    /// x86-64 with AVX-512 VNNI and VL: VPDPBUSD.
+    /// x86-64 with AVX-512 F, BW, VL and VNNI: VPDPBUSD on 512 bits.
     Vnni = 5,
 }
 
@@ -59,7 +59,8 @@ impl Family {
             Family::Vnni => {
                 std::arch::is_x86_feature_detected!("avx512vnni")
                     && std::arch::is_x86_feature_detected!("avx512vl")
-                    && std::arch::is_x86_feature_detected!("avx2")
+                    && std::arch::is_x86_feature_detected!("avx512bw")
+                    && std::arch::is_x86_feature_detected!("avx512f")
             }
             #[allow(unreachable_patterns)]
             _ => false,

@@ -8,6 +8,7 @@ mod dsp;
 pub(crate) mod float32;
 pub(crate) mod needs;
 mod portable;
+mod x86;
 
 use core::ops::Range;
 
@@ -211,6 +212,8 @@ pub(crate) fn kernels(family: Family) -> &'static dyn Kernels {
         Family::Neon => &aarch64::neon::Neon,
         #[cfg(target_arch = "aarch64")]
         Family::NeonDot if family.is_available() => &aarch64::neon_dot::NeonDot,
+        #[cfg(target_arch = "x86_64")]
+        Family::Vnni if family.is_available() => &x86::vnni::Vnni,
         _ => &portable::Portable,
     }
 }

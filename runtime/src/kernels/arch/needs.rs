@@ -1,5 +1,6 @@
 //! The memory that kernels need beside their operands, for every family on every machine: the converter states it in the blob.
 
+use super::x86::layout::{self as x86, Vectors};
 use super::{ConvolutionShape, aarch64, dsp};
 use crate::family::Family;
 
@@ -19,6 +20,7 @@ pub(crate) fn conv2d(family: Family, shape: &ConvolutionShape) -> Option<Needs> 
         Family::Portable => Some(Needs { scratch: column, prepared: 0 }),
         Family::Dsp => dsp::layout::conv2d(shape),
         Family::Neon | Family::NeonDot => aarch64::layout::conv2d(shape),
+        Family::Vnni => x86::conv2d(Vectors::VNNI, shape),
         _ => Some(Needs { scratch: column, prepared: 0 }),
     }
 }
@@ -28,6 +30,7 @@ pub(crate) fn depthwise_conv2d(family: Family, shape: &ConvolutionShape) -> Opti
     match family {
         Family::Dsp => Some(dsp::layout::depthwise_conv2d(shape)),
         Family::Neon | Family::NeonDot => aarch64::layout::depthwise_conv2d(shape),
+        Family::Vnni => x86::depthwise_conv2d(Vectors::VNNI, shape),
         _ => Some(Needs::default()),
     }
 }
@@ -36,6 +39,7 @@ pub(crate) fn depthwise_conv2d(family: Family, shape: &ConvolutionShape) -> Opti
 pub(crate) fn fully_connected(family: Family, inputs: usize, outputs: usize) -> Option<Needs> {
     match family {
         Family::Neon | Family::NeonDot => aarch64::layout::fully_connected(inputs, outputs),
+        Family::Vnni => x86::fully_connected(Vectors::VNNI, inputs, outputs),
         _ => Some(Needs::default()),
     }
 }

@@ -1,0 +1,86 @@
+//! The walk over the output rows of a depthwise convolution.
+
+use super::super::ConvolutionShape;
+use super::layout::{CONSTANTS, Depthwise};
+use super::prepared::Prepared;
+
+/// Vectors of outputs of a row that have the same channels.
+pub(super) struct Sequence {
+    /// The first tap of the first vector.
+    pub words: *const i32,
+    /// Words from a plane to the next.
+    pub plane_words: usize,
+    pub weights: *const u8,
+    pub constants: *const i32,
+    pub output: *mut i8,
+    /// Number of vectors.
+    pub count: usize,
+    /// Outputs of the first vector; those of another one are fewer by `lost` for each before it. More than a vector has mean all.
+    pub values: usize,
+    pub lost: usize,
+}
+
+/// For every output row, calls `fill` with the kernel's input rows (`None` for padding and behind the last one), the index of a plane and its words from
+/// the first input pixel on; then `multiply` for every sequence.
+///
+/// What `multiply` gets is as long as the layout says, in all directions.
+pub(super) fn for_each_row(
+    layout: &Depthwise,
+    shape: &ConvolutionShape,
+    prepared: &Prepared<'_>,
+    input: &[i8],
+    output: &mut [i8],
+    planes: &mut [i32],
+    border: i32,
+    fill: impl Fn(&[Option<&[i8]>; 4], &mut [i32]),
+    multiply: impl Fn(&Sequence),
+) {
+    let [h, w, c] = shape.input;
+    let [height, width, _] = shape.output;
+    let lanes = layout.vectors.lanes;
+    let (Some(depth), Some(plane_bytes)) = (layout.depth(), layout.plane_bytes()) else { return };
+    let plane_words = plane_bytes / 4;
+    if planes.len() < plane_words * layout.planes
+        || prepared.weights.len() < layout.phases * depth * lanes * 4
+        || prepared.constants.len() < layout.phases * CONSTANTS * lanes * 4
+        || output.len() < height * width * c
+        || input.len() < h * w * c
+    {
+        return;
+    }
+    // The borders at the left and right stay as they are.
+    planes.fill(border);
+    let left = (shape.columns.padding as usize * c).min(layout.row_words);
+    let inside = (w * c).min(layout.row_words - left);
+    for (y, output) in output.chunks_exact_mut((width * c).max(1)).take(height).enumerate() {
+        let origin = shape.rows.origin(y as u32);
+        for (plane, words) in planes.chunks_exact_mut(plane_words.max(1)).take(layout.planes).enumerate() {
+            let mut lines = [None; 4];
+            for (value, line) in lines.iter_mut().take(layout.vectors.values).enumerate() {
+                let row = (plane * layout.vectors.values + value) as u32;
+                if row < shape.rows.kernel {
+                    let source = shape.rows.tap(origin, row, h as u32);
+                    *line = source.and_then(|source| input.get(source as usize * w * c..)?.get(..inside));
+                }
+            }
+            fill(&lines, words.get_mut(left..left + inside).unwrap_or_default());
+        }
+        for phase in 0..layout.phases {
+            let first = phase * lanes;
+            let Some(values) = layout.values.checked_sub(first).filter(|&values| values > 0) else { break };
+            let [_, step] = layout.steps;
+            let (count, lost) =
+                if layout.is_flat { (values.div_ceil(step), step) } else { (layout.sequences, 0) };
+            multiply(&Sequence {
+                words: planes.as_ptr().wrapping_add(first),
+                plane_words,
+                weights: prepared.weights.as_ptr().wrapping_add(phase * depth * lanes * 4),
+                constants: prepared.constants.as_ptr().wrapping_add(phase * CONSTANTS * lanes * 4).cast(),
+                output: output.as_mut_ptr().wrapping_add(first),
+                count,
+                values,
+                lost,
+            });
+        }
+    }
+}
