@@ -203,8 +203,8 @@ fn simulate(Program { problem, rows }: &Program, plan: &Plan, family: usize) -> 
         let step = &problem.steps[index];
         let over = plan.buffers[step.output].overlaps;
         let copy = if over.is_some() && family >= Family::Neon as usize { step.input_copy } else { 0 };
-        let scratch = step.scratch[family].next_multiple_of(OFFSET_ALIGNMENT)
-            + copy.next_multiple_of(OFFSET_ALIGNMENT);
+        let scratch =
+            step.scratch[family].next_multiple_of(OFFSET_ALIGNMENT) + copy.next_multiple_of(OFFSET_ALIGNMENT);
         assert_eq!(plan.scratch_bytes[position][family], scratch);
         let start = plan.scratch_offsets[position];
         assert!(start.is_multiple_of(OFFSET_ALIGNMENT));
@@ -321,7 +321,7 @@ fn plans_of_random_programs_are_sound_and_never_worse_than_greedy_by_size() {
 fn plans_with_overlaps_and_scratch_are_sound_and_never_worse_than_greedy_by_size() {
     let mut random = Random(0x1234_5677);
     let (mut better, mut overlapping, mut upwards, mut shorter) = (0, 0, 0, 0);
-    for _ in 0..600 {
+    for _ in 0..400 {
         let program = random_program(&mut random, false);
         let plan = check(&program);
         let prepared =
@@ -340,7 +340,7 @@ fn plans_with_overlaps_and_scratch_are_sound_and_never_worse_than_greedy_by_size
         shorter += usize::from(plan.arena_bytes[DSP] < apart.arena_bytes[DSP]);
     }
     assert!(
-        better > 300 && overlapping > 150 && upwards > 50 && shorter > 100,
+        better > 300 && overlapping > 75 && upwards > 50 && shorter > 60,
         "{better} better, {overlapping} overlapping, {upwards} upwards, {shorter} shorter by that"
     );
 }
@@ -366,8 +366,7 @@ fn a_chain_of_depthwise_and_pointwise_convolutions_goes_up_and_down() {
     assert_eq!(distances, [960, 512, 960, 512, 960, 512, 960, 512]);
     let plan = check(&program);
     assert_eq!((plan.activation_bytes, plan.lower_bound), (8960, 8960));
-    // The pointwise outputs end lower, as their step's scratch lies behind.
-    assert!((8960..=8960 + 256).contains(&plan.arena_bytes[DSP]), "{}", plan.arena_bytes[DSP]);
+    assert_eq!(plan.arena_bytes[DSP], 8960 + 256, "the scratch of a pointwise convolution lies behind both");
 
     // Where outputs may only go down, or only up.
     let mut program = program;

@@ -33,8 +33,7 @@ impl Candidate {
         let pieces = Pieces::new(allocations);
         let start = Placement { offsets: Vec::new(), cost: Cost::WORST };
         let strategy = Strategy::GreedyBySize;
-        let mut best =
-            Candidate { order, reordered, sharing, pieces, strategy, placement: start, bound };
+        let mut best = Candidate { order, reordered, sharing, pieces, strategy, placement: start, bound };
         for (strategy, placement) in strategy::placements(&best.pieces) {
             attempts.push(best.attempt_of(strategy, &placement));
             best.keep_better(strategy, placement);

@@ -72,9 +72,10 @@ pub(super) fn allocations(problem: &Problem, order: &[usize], sharing: &Sharing)
         let step = &problem.steps[index];
         let output = problem.aligned_bytes(step.output);
         let dies = |input: usize| lifetimes[input].1 == position && !problem.buffers[input].is_output;
-        let overwritten = step.overwritable.iter().copied().filter(|_| sharing.in_place).find(|&input| {
-            dies(input) && problem.buffers[input].bytes == problem.buffers[step.output].bytes
-        });
+        let overwritten =
+            step.overwritable.iter().copied().filter(|_| sharing.in_place).find(|&input| {
+                dies(input) && problem.buffers[input].bytes == problem.buffers[step.output].bytes
+            });
         if let Some(input) = overwritten {
             let allocation = &mut allocations[holder[input]];
             allocation.last = lifetimes[step.output].1;
@@ -83,7 +84,8 @@ pub(super) fn allocations(problem: &Problem, order: &[usize], sharing: &Sharing)
             continue;
         }
         // Output and input meet in this step only: the one begins to live where the other ends.
-        let possible = step.overlaps.iter().filter(|overlap| sharing.overlapping[index] && dies(overlap.input));
+        let possible =
+            step.overlaps.iter().filter(|overlap| sharing.overlapping[index] && dies(overlap.input));
         let overlap = possible.min_by_key(|overlap| {
             let input = problem.aligned_bytes(overlap.input);
             overlap.together(output, input).saturating_sub(input)
@@ -102,9 +104,9 @@ pub(super) fn allocations(problem: &Problem, order: &[usize], sharing: &Sharing)
     allocations
 }
 
-/// What no placement of these pieces is below: whatever is alive in a step occupies different bytes, but for an output and
-/// the input that it may lie over, which with `d` bytes between their starts occupy as much as the one behind reaches or the
-/// one before is long, and that is least at the least distance; all of it lies below the scratch.
+/// What no placement of these pieces is below. In a step all pieces alive and the scratch behind them occupy bytes of their
+/// own, but for an output and the input that it may lie over, which together occupy the longer of the lower one and the
+/// distance plus the upper one: least at the least distance, below or above.
 pub(super) fn lower_bound(problem: &Problem, order: &[usize], allocations: &[Allocation]) -> Cost {
     let mut alive = vec![0; order.len().max(1)];
     for allocation in allocations {

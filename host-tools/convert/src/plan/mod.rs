@@ -29,7 +29,7 @@ pub const OFFSET_ALIGNMENT: usize = 16;
 pub const FAMILIES: usize = 8;
 
 /// Pieces placed and pairs looked at in all random searches together: some ten milliseconds.
-const EFFORT: usize = 2_000_000;
+const EFFORT: usize = 1_000_000;
 
 /// Plans the arena.
 ///
@@ -39,7 +39,7 @@ pub fn plan(problem: &Problem) -> Plan {
     let given: Vec<usize> = (0..problem.steps.len()).collect();
     let mut attempts = Vec::new();
     let mut candidates = Vec::new();
-    for (order, reordered) in order::candidates(problem, given) {
+    for (order, reordered) in order::candidates(problem, &given) {
         // Of equal ones the first is taken: writing over an operand costs nothing, an overlap may take time.
         for (in_place, overlapping) in [(true, false), (false, false), (true, true), (false, true)] {
             if overlapping && problem.steps.iter().all(|step| step.overlaps.is_empty()) {

@@ -1,6 +1,7 @@
 //! Orders of steps that keep few bytes alive.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use dunlin_runtime::Family;
 
@@ -9,53 +10,118 @@ use super::Problem;
 /// How many sets of executed steps are followed at once. Below it the search is exhaustive.
 const BEAM_WIDTH: usize = 128;
 
-/// The orders to try: the given one, and if there is one with a lower peak of bytes in use, the best that was found. The
-/// second value says whether it is not the given one.
-pub(super) fn candidates(problem: &Problem, given: Vec<usize>) -> Vec<(Vec<usize>, bool)> {
-    let search = Search::new(problem);
-    let mut state = search.start();
-    for &step in &given {
-        state = search.run(&state, step);
+/// The orders to try: the given one, and the best that were found with and without overlaps at a distance, if their peaks of
+/// bytes in use are lower. The second value says whether it is not the given one.
+pub(super) fn candidates(problem: &Problem, given: &[usize]) -> Vec<(Vec<usize>, bool)> {
+    let mut orders = vec![(given.to_vec(), false)];
+    let any_overlaps = problem.steps.iter().any(|step| !step.overlaps.is_empty());
+    for overlapping in [true, false].into_iter().filter(|overlapping| any_overlaps || !overlapping) {
+        let search = Search::new(problem, overlapping);
+        let mut state = search.start();
+        for &step in given {
+            state = state.after(&search, step, search.bytes_after(&state, step));
+        }
+        let better = search.lowest_peak(state.bytes.peak).map(|order| (order, true));
+        orders.extend(better.filter(|better| !orders.contains(better)));
     }
-    let better = search.lowest_peak(state.peak);
-    [Some((given, false)), better.map(|order| (order, true))].into_iter().flatten().collect()
+    orders
 }
 
 struct Search<'p> {
     problem: &'p Problem,
+    /// Whether outputs may lie over inputs at a distance.
+    overlapping: bool,
     bytes: Vec<usize>,
+    /// The buffers that a step reads, each once.
+    inputs: Vec<Vec<usize>>,
     /// The steps whose outputs a step reads.
-    needs: Vec<Vec<usize>>,
+    needs: Vec<StepSet>,
     /// Number of steps that read a buffer.
     readers: Vec<usize>,
 }
 
-/// What is left to do, and what it took to get here.
+/// A set of steps, a bit each.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct State {
-    /// The most bytes in use so far, scratch of `Family::Dsp` included.
+struct StepSet(Vec<u64>);
+
+impl StepSet {
+    fn new(steps: usize) -> StepSet {
+        StepSet(vec![0; steps.div_ceil(64)])
+    }
+
+    fn insert(&mut self, step: usize) {
+        self.0[step / 64] |= 1 << (step % 64);
+    }
+
+    fn contains(&self, step: usize) -> bool {
+        self.0[step / 64] >> (step % 64) & 1 == 1
+    }
+
+    fn contains_all(&self, other: &StepSet) -> bool {
+        self.0.iter().zip(&other.0).all(|(own, other)| own & other == *other)
+    }
+}
+
+/// The bytes in use, scratch of [`Family::Dsp`] included.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Bytes {
+    /// The most so far.
     peak: usize,
+    /// Between the last step and the next.
     live: usize,
+}
+
+/// What is left to do, and what it took to get here.
+struct State {
+    bytes: Bytes,
     order: Vec<usize>,
-    executed: Vec<bool>,
+    executed: StepSet,
     /// Steps that have not read a buffer yet.
     unread: Vec<usize>,
 }
 
-impl<'p> Search<'p> {
-    fn new(problem: &'p Problem) -> Self {
-        let mut readers = vec![0; problem.buffers.len()];
-        for step in &problem.steps {
-            for input in distinct(&step.inputs) {
-                readers[input] += 1;
-            }
+impl State {
+    /// The state after another step.
+    fn after(&self, search: &Search<'_>, step: usize, bytes: Bytes) -> State {
+        let (mut order, mut executed) = (self.order.clone(), self.executed.clone());
+        order.push(step);
+        executed.insert(step);
+        let mut unread = self.unread.clone();
+        for &input in &search.inputs[step] {
+            unread[input] -= 1;
         }
-        let writer = |input: &usize| problem.steps.iter().position(|step| step.output == *input);
-        let needs = problem.steps.iter().map(|step| step.inputs.iter().filter_map(writer).collect());
+        State { bytes, order, executed, unread }
+    }
+}
+
+impl<'p> Search<'p> {
+    fn new(problem: &'p Problem, overlapping: bool) -> Self {
+        let distinct = |inputs: &[usize]| {
+            let mut distinct = inputs.to_vec();
+            distinct.sort_unstable();
+            distinct.dedup();
+            distinct
+        };
+        let inputs: Vec<Vec<usize>> = problem.steps.iter().map(|step| distinct(&step.inputs)).collect();
+        let mut readers = vec![0; problem.buffers.len()];
+        for &input in inputs.iter().flatten() {
+            readers[input] += 1;
+        }
+        let mut writer = vec![None; problem.buffers.len()];
+        for (index, step) in problem.steps.iter().enumerate() {
+            writer[step.output] = Some(index);
+        }
+        let needs = inputs.iter().map(|inputs| {
+            let mut needs = StepSet::new(problem.steps.len());
+            inputs.iter().filter_map(|&input| writer[input]).for_each(|step| needs.insert(step));
+            needs
+        });
         Self {
             problem,
+            overlapping,
             bytes: (0..problem.buffers.len()).map(|buffer| problem.aligned_bytes(buffer)).collect(),
             needs: needs.collect(),
+            inputs,
             readers,
         }
     }
@@ -64,58 +130,48 @@ impl<'p> Search<'p> {
         let inputs = self.problem.buffers.iter().zip(&self.bytes).filter(|(buffer, _)| buffer.is_input);
         let live = inputs.map(|(_, bytes)| bytes).sum();
         State {
-            peak: live,
-            live,
+            bytes: Bytes { peak: live, live },
             order: Vec::new(),
-            executed: vec![false; self.problem.steps.len()],
+            executed: StepSet::new(self.problem.steps.len()),
             unread: self.readers.clone(),
         }
     }
 
-    fn run(&self, state: &State, index: usize) -> State {
-        let step = &self.problem.steps[index];
-        let mut next = state.clone();
-        next.executed[index] = true;
-        next.order.push(index);
-        next.live += self.bytes[step.output];
-        let mut reused = 0;
-        let mut freed = 0;
-        for input in distinct(&step.inputs) {
-            next.unread[input] -= 1;
-            if next.unread[input] == 0 && !self.problem.buffers[input].is_output {
+    fn bytes_after(&self, state: &State, index: usize) -> Bytes {
+        let output = self.problem.steps[index].output;
+        let live = state.bytes.live + self.bytes[output];
+        let (mut reused, mut freed) = (0, 0);
+        for &input in &self.inputs[index] {
+            if state.unread[input] == 1 && !self.problem.buffers[input].is_output {
                 freed += self.bytes[input];
                 reused = reused.max(self.shared(index, input));
             }
         }
-        let scratch = self.problem.aligned_scratch(index, Family::Dsp as usize);
-        next.peak = next.peak.max(next.live - reused + scratch);
-        if self.readers[step.output] == 0 && !self.problem.buffers[step.output].is_output {
-            freed += self.bytes[step.output];
+        if self.readers[output] == 0 && !self.problem.buffers[output].is_output {
+            freed += self.bytes[output];
         }
-        next.live -= freed;
-        next
+        let scratch = self.problem.aligned_scratch(index, Family::Dsp as usize);
+        Bytes { peak: state.bytes.peak.max(live - reused + scratch), live: live - freed }
     }
 
     /// The most bytes of an input that ends here which the output may take over.
     fn shared(&self, step: usize, input: usize) -> usize {
         let step = &self.problem.steps[step];
         let (from, to) = (self.bytes[input], self.bytes[step.output]);
-        let overlaps = step.overlaps.iter().filter(|overlap| overlap.input == input);
+        let overlaps = step.overlaps.iter().filter(|overlap| self.overlapping && overlap.input == input);
         let partly = overlaps.map(|overlap| from + to - overlap.together(to, from));
         partly.max().unwrap_or(0).max(if step.overwritable.contains(&input) { to } else { 0 })
     }
 
     /// What no order is below: the memory of a step that keeps nothing but its operands.
     fn bound(&self) -> usize {
-        let needed = |index: usize| {
-            let step = &self.problem.steps[index];
-            let inputs = distinct(&step.inputs);
+        let needed = |(index, inputs): (usize, &Vec<usize>)| {
             let operands: usize = inputs.iter().map(|&input| self.bytes[input]).sum();
             let shared = inputs.iter().map(|&input| self.shared(index, input)).max().unwrap_or(0);
             let scratch = self.problem.aligned_scratch(index, Family::Dsp as usize);
-            operands + self.bytes[step.output] - shared + scratch
+            operands + self.bytes[self.problem.steps[index].output] - shared + scratch
         };
-        (0..self.problem.steps.len()).map(needed).max().unwrap_or(0)
+        self.inputs.iter().enumerate().map(needed).max().unwrap_or(0)
     }
 
     /// The order with the lowest peak found, if it is below `limit`.
@@ -125,39 +181,35 @@ impl<'p> Search<'p> {
         }
         let mut beam = vec![self.start()];
         for _ in 0..self.problem.steps.len() {
-            let mut reached: BTreeMap<Vec<bool>, State> = BTreeMap::new();
-            for state in &beam {
-                for index in 0..self.problem.steps.len() {
-                    let ready =
-                        !state.executed[index] && self.needs[index].iter().all(|&need| state.executed[need]);
-                    if !ready {
+            let mut reached: BTreeMap<StepSet, (Bytes, usize, usize)> = BTreeMap::new();
+            for (parent, state) in beam.iter().enumerate() {
+                let ready = (0..self.problem.steps.len()).filter(|&step| {
+                    !state.executed.contains(step) && state.executed.contains_all(&self.needs[step])
+                });
+                for step in ready {
+                    let next = (self.bytes_after(state, step), parent, step);
+                    if next.0.peak >= limit {
                         continue;
                     }
-                    let next = self.run(state, index);
-                    if next.peak >= limit {
-                        continue;
-                    }
-                    match reached.get_mut(&next.executed) {
-                        Some(known) if *known <= next => {}
-                        Some(known) => *known = next,
-                        None => {
-                            reached.insert(next.executed.clone(), next);
+                    let mut executed = state.executed.clone();
+                    executed.insert(step);
+                    match reached.entry(executed) {
+                        Entry::Occupied(mut known) if next < *known.get() => *known.get_mut() = next,
+                        Entry::Occupied(_) => {}
+                        Entry::Vacant(vacant) => {
+                            vacant.insert(next);
                         }
                     }
                 }
             }
-            beam = reached.into_values().collect();
-            beam.sort();
-            beam.truncate(BEAM_WIDTH);
+            let mut next: Vec<(Bytes, usize, usize)> = reached.into_values().collect();
+            next.sort_unstable();
+            next.truncate(BEAM_WIDTH);
+            beam =
+                next.into_iter().map(|(bytes, parent, step)| beam[parent].after(self, step, bytes)).collect();
+            // Of states alike the one that is closest to the given order comes first.
+            beam.sort_unstable_by(|a, b| a.order.cmp(&b.order));
         }
         beam.into_iter().next().map(|state| state.order)
     }
-}
-
-/// The buffers that a step reads, each once.
-fn distinct(inputs: &[usize]) -> Vec<usize> {
-    let mut distinct = inputs.to_vec();
-    distinct.sort_unstable();
-    distinct.dedup();
-    distinct
 }

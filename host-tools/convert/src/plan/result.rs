@@ -141,7 +141,8 @@ impl Plan {
             .collect();
         let activation_bytes = best.placement.cost.activations;
         let arena_bytes = std::array::from_fn(|family| {
-            let ends = scratch_offsets.iter().zip(&scratch_bytes).map(|(offset, bytes)| offset + bytes[family]);
+            let ends =
+                scratch_offsets.iter().zip(&scratch_bytes).map(|(offset, bytes)| offset + bytes[family]);
             let prepared =
                 problem.steps.iter().map(|step| step.prepared[family].next_multiple_of(OFFSET_ALIGNMENT));
             ends.fold(activation_bytes, usize::max) + prepared.sum::<usize>()

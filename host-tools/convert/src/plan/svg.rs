@@ -1,5 +1,5 @@
-//! The plan as a picture: time to the right, addresses upwards, a box for every buffer, and below it the bytes alive in
-//! each step.
+//! The plan as a picture: time to the right, addresses upwards, a box for every buffer and for the scratch of the family
+//! `dsp`, and below it the bytes in use in each step.
 
 use std::fmt::{Display, Write};
 
@@ -32,12 +32,13 @@ const STYLE: &str = "
   .grid { stroke: #d1d9e0; stroke-width: 1 } .edge { stroke: #59636e; stroke-width: 1; fill: none }
   .peak { fill: #d1480f; fill-opacity: .16 } .peak-text { fill: #b93c09; font-weight: 600 }
   .bar { fill: #8c959f } .peak-bar { fill: #d1480f }
+  .scratch { fill: #8c959f; fill-opacity: .55 }
   .box { stroke: #ffffff; stroke-width: 1 } .inside { fill: #ffffff }
   .input { fill: #2f6fb5 } .output { fill: #2c7d4f } .even { fill: #6a5bb0 } .odd { fill: #8b4f8f }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .background { fill: #0d1117 } .quiet { fill: #9198a1 }
     .grid { stroke: #30363d } .edge { stroke: #9198a1 } .peak-text { fill: #ff8d5c }
-    .bar { fill: #6e7681 } .peak-bar { fill: #f0703a } .box { stroke: #0d1117 } .inside { fill: #ffffff }
+    .bar { fill: #6e7681 } .scratch { fill: #6e7681 } .peak-bar { fill: #f0703a } .box { stroke: #0d1117 } .inside { fill: #ffffff }
   }
 ";
 
@@ -55,6 +56,8 @@ struct Picture<'p> {
     plan: &'p Plan,
     live: Vec<usize>,
     peak: usize,
+    /// The highest address: the end of activations and scratch.
+    end: usize,
     column: f64,
 }
 
@@ -62,7 +65,15 @@ impl<'p> Picture<'p> {
     fn new(plan: &'p Plan) -> Self {
         let live = plan.live_bytes();
         let column = (PREFERRED_WIDTH / live.len() as f64).clamp(NARROWEST_COLUMN, WIDEST_COLUMN);
-        Self { plan, live, peak: plan.peak_step(), column }
+        let scratch = plan.scratch_offsets.iter().enumerate();
+        let ends = scratch.map(|(step, offset)| offset + plan.dsp_scratch(step));
+        let end = ends.fold(plan.activation_bytes, usize::max);
+        Self { plan, live, peak: plan.peak_step(), end, column }
+    }
+
+    /// The bytes in use in a step.
+    fn in_use(&self, step: usize) -> usize {
+        self.live.get(step).copied().unwrap_or(0) + self.plan.dsp_scratch(step)
     }
 
     /// Where the column of a step begins; its middle at half a step more.
@@ -71,13 +82,13 @@ impl<'p> Picture<'p> {
     }
 
     fn y(&self, address: usize) -> f64 {
-        TOP + MAP_HEIGHT * (1.0 - address as f64 / self.plan.activation_bytes.max(1) as f64)
+        TOP + MAP_HEIGHT * (1.0 - address as f64 / self.end.max(1) as f64)
     }
 
     fn write(&self, svg: &mut String, title: &str) -> std::fmt::Result {
         let right = self.x(self.live.len() as f64);
         let (width, height) = (right + RIGHT, TOP + MAP_HEIGHT + GAP + BARS_HEIGHT + NAMES_HEIGHT);
-        let width = width.max(640.0);
+        let width = width.max(860.0);
         writeln!(
             svg,
             r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0} {height:.0}" width="{width:.0}" height="{height:.0}" role="img">"#
@@ -86,6 +97,9 @@ impl<'p> Picture<'p> {
         writeln!(svg, r#"<rect class="background" width="100%" height="100%"/>"#)?;
         self.heading(svg, title)?;
         self.grid(svg, right)?;
+        for step in 0..self.plan.scratch_offsets.len() {
+            self.scratch(svg, step)?;
+        }
         for (index, buffer) in self.plan.buffers.iter().enumerate() {
             self.buffer(svg, index, buffer)?;
         }
@@ -99,14 +113,17 @@ impl<'p> Picture<'p> {
         let order = if chosen.reordered { ", steps reordered" } else { "" };
         text(svg, "title", LEFT, 24.0, title)?;
         let summary = format!(
-            "arena {} bytes, lower bound {} · {}{order}",
+            "{} bytes with scratch (dsp), tensors {} of at least {} · {}{order}",
+            thousands(self.end),
             thousands(self.plan.activation_bytes),
             thousands(self.plan.lower_bound),
             chosen.strategy,
         );
         text(svg, "quiet", LEFT, 43.0, summary)?;
-        let mut x = LEFT + 8.0 + CHARACTER * 62.0;
-        for (class, name) in [("input", "input"), ("output", "output"), ("even", "in between")] {
+        let mut x = LEFT + 8.0 + CHARACTER * 76.0;
+        let classes =
+            [("input", "input"), ("output", "output"), ("even", "in between"), ("scratch", "scratch")];
+        for (class, name) in classes {
             writeln!(svg, r#"<rect class="{class}" x="{x:.1}" y="34" width="10" height="10" rx="2"/>"#)?;
             text(svg, "quiet", x + 15.0, 43.0, name)?;
             x += 30.0 + CHARACTER * name.len() as f64;
@@ -114,11 +131,11 @@ impl<'p> Picture<'p> {
         Ok(())
     }
 
-    /// Addresses, and the step in which the most bytes are alive.
+    /// Addresses, and the step that needs the most memory.
     fn grid(&self, svg: &mut String, right: f64) -> std::fmt::Result {
         const LINES: usize = 4;
         for line in 0..=LINES {
-            let address = self.plan.activation_bytes * line / LINES;
+            let address = self.end * line / LINES;
             let y = self.y(address);
             writeln!(svg, r#"<path class="grid" d="M{LEFT:.1} {y:.1}H{right:.1}"/>"#)?;
             anchored(svg, "quiet", LEFT - 8.0, y + 4.0, thousands(address))?;
@@ -133,10 +150,30 @@ impl<'p> Picture<'p> {
         )
     }
 
+    fn scratch(&self, svg: &mut String, step: usize) -> std::fmt::Result {
+        let (offset, bytes) = (self.plan.scratch_offsets[step], self.plan.dsp_scratch(step));
+        if bytes == 0 {
+            return Ok(());
+        }
+        let bottom = self.y(offset);
+        let height = (bottom - self.y(offset + bytes)).max(LEAST_HEIGHT);
+        writeln!(
+            svg,
+            r#"<g><title>step {}: {} bytes of scratch from {} on</title><rect class="scratch" x="{:.1}" y="{:.1}" width="{:.1}" height="{height:.1}" rx="3"/></g>"#,
+            step + 1,
+            thousands(bytes),
+            thousands(offset),
+            self.x(step as f64),
+            bottom - height,
+            self.column,
+        )
+    }
+
+    /// In the step that takes over the memory of an input, the input has the first half and the output the second.
     fn buffer(&self, svg: &mut String, index: usize, buffer: &PlannedBuffer) -> std::fmt::Result {
-        let is_overwritten = self.plan.buffers.iter().any(|other| other.overwrites == Some(index));
-        let start = buffer.first_step as f64 + if buffer.overwrites.is_some() { 0.5 } else { 0.0 };
-        let end = buffer.last_step as f64 + if is_overwritten { 0.5 } else { 1.0 };
+        let is_taken_over = self.plan.buffers.iter().any(|other| other.takes_over() == Some(index));
+        let start = buffer.first_step as f64 + if buffer.takes_over().is_some() { 0.5 } else { 0.0 };
+        let end = buffer.last_step as f64 + if is_taken_over { 0.5 } else { 1.0 };
         let (left, right) = (self.x(start), self.x(end));
         let bottom = self.y(buffer.offset);
         let height = (bottom - self.y(buffer.offset + buffer.bytes)).max(LEAST_HEIGHT);
@@ -147,7 +184,7 @@ impl<'p> Picture<'p> {
             _ if index.is_multiple_of(2) => "even",
             _ => "odd",
         };
-        let detail = format!(
+        let mut detail = format!(
             "{}: {} bytes from {} on, steps {} to {}",
             buffer.name,
             thousands(buffer.bytes),
@@ -155,6 +192,11 @@ impl<'p> Picture<'p> {
             buffer.first_step + 1,
             buffer.last_step + 1
         );
+        if let Some((input, distance)) = buffer.overlaps {
+            let (side, bytes) = if distance < 0 { ("before", -distance) } else { ("behind", distance) };
+            let input = &self.plan.buffers[input].name;
+            let _ = write!(detail, ", {} bytes {side} the start of {input}", thousands(bytes as usize));
+        }
         writeln!(
             svg,
             r#"<g><title>{}</title><rect class="box {class}" x="{left:.1}" y="{top:.1}" width="{width:.1}" height="{height:.1}" rx="3"/>"#,
@@ -187,27 +229,28 @@ impl<'p> Picture<'p> {
         })
     }
 
-    /// The bytes alive in each step.
+    /// The bytes in use in each step: buffers, on them the scratch.
     fn bars(&self, svg: &mut String, right: f64) -> std::fmt::Result {
         let bottom = TOP + MAP_HEIGHT + GAP + BARS_HEIGHT;
-        let most = self.live.iter().copied().max().unwrap_or(0).max(1);
+        let most = self.in_use(self.peak).max(1);
         for (step, &bytes) in self.live.iter().enumerate() {
-            let height = BARS_HEIGHT * bytes as f64 / most as f64;
+            let scratch = self.plan.dsp_scratch(step);
+            let [height, above] = [bytes, scratch].map(|bytes| BARS_HEIGHT * bytes as f64 / most as f64);
             let class = if step == self.peak { "peak-bar" } else { "bar" };
+            let (x, y, width) = (self.x(step as f64) + 2.0, bottom - height, self.column - 4.0);
             writeln!(
                 svg,
-                r#"<g><title>step {}: {} bytes alive</title><rect class="{class}" x="{:.1}" y="{:.1}" width="{:.1}" height="{height:.1}"/></g>"#,
+                r#"<g><title>step {}: {} bytes alive, {} of scratch</title><rect class="{class}" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}"/><rect class="scratch" x="{x:.1}" y="{:.1}" width="{width:.1}" height="{above:.1}"/></g>"#,
                 step + 1,
                 thousands(bytes),
-                self.x(step as f64) + 2.0,
-                bottom - height,
-                self.column - 4.0,
+                thousands(scratch),
+                y - above,
             )?;
         }
         writeln!(svg, r#"<path class="edge" d="M{LEFT:.1} {bottom:.1}H{right:.1}"/>"#)?;
         let label = bottom - BARS_HEIGHT - 8.0;
-        anchored(svg, "quiet", LEFT - 8.0, bottom - BARS_HEIGHT / 2.0 + 4.0, "bytes alive")?;
-        let peak = format!("peak {}", thousands(self.live.get(self.peak).copied().unwrap_or(0)));
+        anchored(svg, "quiet", LEFT - 8.0, bottom - BARS_HEIGHT / 2.0 + 4.0, "bytes in use")?;
+        let peak = format!("peak {}", thousands(self.in_use(self.peak)));
         let x = self.x(self.peak as f64).min((right - CHARACTER * peak.len() as f64).max(LEFT));
         text(svg, "peak-text", x, label, peak)
     }
