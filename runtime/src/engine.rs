@@ -41,14 +41,14 @@ fn kernel(operator: Operator) -> Kernel {
             built!("fully_connected", kernels::fully_connected::verify, kernels::fully_connected::execute)
         }
         Operator::Add => {
-            built!("add", kernels::addition::verify, |operation, memory, _| kernels::addition::execute(
-                operation, memory, false
-            ))
+            built!("add", kernels::addition::verify, |operation, memory, family| {
+                kernels::addition::execute(operation, memory, family, false)
+            })
         }
         Operator::Sub => {
-            built!("sub", kernels::addition::verify, |operation, memory, _| kernels::addition::execute(
-                operation, memory, true
-            ))
+            built!("sub", kernels::addition::verify, |operation, memory, family| {
+                kernels::addition::execute(operation, memory, family, true)
+            })
         }
         Operator::Mul => built!("mul", kernels::multiplication::verify, |operation, memory, _| {
             kernels::multiplication::execute(operation, memory)

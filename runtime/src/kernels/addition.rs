@@ -1,17 +1,16 @@
 //! add and sub.
 
+use super::arch::addition::{self, Addition, Scale};
 use super::{Memory, broadcast};
 use crate::error::Defect;
-use crate::fixed_point::{is_requantization, scale_rounding_twice};
-use crate::format::DataType;
-use crate::format::attributes::Addition;
+use crate::family::Family;
+use crate::fixed_point::is_requantization;
+use crate::format::attributes::Addition as Attributes;
+use crate::format::{DataType, TensorRecord};
 use crate::program::Operation;
 
-/// Bits that both inputs gain before they are brought to a common scale.
-const HEADROOM_BITS: u32 = 20;
-
 pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
-    let attributes: &Addition = operation.attributes()?;
+    let attributes: &Attributes = operation.attributes()?;
     broadcast::verify(operation)?;
     match operation.data_type()? {
         DataType::Int8 => {
@@ -28,9 +27,10 @@ pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
 pub(crate) fn execute(
     operation: &Operation<'_>,
     memory: &mut Memory<'_>,
+    family: Family,
     subtract: bool,
 ) -> Result<(), Defect> {
-    let attributes = *operation.attributes::<Addition>()?;
+    let attributes = *operation.attributes::<Attributes>()?;
     if operation.is_float32() {
         let (low, high) = attributes.clamp.as_float32();
         let sign = if subtract { -1.0 } else { 1.0 };
@@ -39,17 +39,20 @@ pub(crate) fn execute(
         });
     }
     let (low, high) = attributes.clamp.as_int8();
-    let zero_point = operation.output().zero_point;
-    let (left_zero, right_zero) = (operation.input(0)?.zero_point, operation.input(1)?.zero_point);
-    broadcast::execute(operation, memory, |left: i8, right: i8| {
-        let scaled = |value: i8, zero: i32, multiplier, shift| {
-            let value = i32::from(value).wrapping_sub(zero).wrapping_shl(HEADROOM_BITS);
-            scale_rounding_twice(value, multiplier, shift)
-        };
-        let left = scaled(left, left_zero, attributes.left_multiplier, attributes.left_shift);
-        let right = scaled(right, right_zero, attributes.right_multiplier, attributes.right_shift);
-        let sum = if subtract { left.wrapping_sub(right) } else { left.wrapping_add(right) };
-        let output = scale_rounding_twice(sum, attributes.output_multiplier, attributes.output_shift);
-        output.wrapping_add(zero_point).max(low).min(high) as i8
-    })
+    let scale =
+        |tensor: &TensorRecord, multiplier, shift| Scale { zero_point: tensor.zero_point, multiplier, shift };
+    let job = Addition {
+        left: scale(operation.input(0)?, attributes.left_multiplier, attributes.left_shift),
+        right: scale(operation.input(1)?, attributes.right_multiplier, attributes.right_shift),
+        output: scale(operation.output(), attributes.output_multiplier, attributes.output_shift),
+        subtract,
+        low,
+        high,
+    };
+    if cfg!(any(target_arch = "aarch64", target_arch = "x86_64")) && broadcast::is_plain(operation)? {
+        return broadcast::execute_plain(operation, memory, |left, right, output| {
+            addition::add(family, &job, left, right, output);
+        });
+    }
+    broadcast::execute(operation, memory, |left, right| job.element(left, right))
 }

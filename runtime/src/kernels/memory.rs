@@ -139,6 +139,24 @@ pub(crate) enum Operand<'c> {
     Constant(&'c [u8]),
 }
 
+impl Operand<'_> {
+    /// Copies bytes from `start` on, as many as there are.
+    pub fn copy_to(self, start: usize, values: &mut [i8]) {
+        match self {
+            Operand::Variable(cells) => {
+                for (value, cell) in values.iter_mut().zip(cells.get(start..).unwrap_or_default()) {
+                    *value = cell.get() as i8;
+                }
+            }
+            Operand::Constant(bytes) => {
+                for (value, &byte) in values.iter_mut().zip(bytes.get(start..).unwrap_or_default()) {
+                    *value = byte as i8;
+                }
+            }
+        }
+    }
+}
+
 /// Elements that can be read from and written to cells.
 pub(crate) trait Element: Copy + Default {
     /// Element `index`; the default value outside, which verified programs never ask for.

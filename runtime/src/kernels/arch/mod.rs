@@ -3,6 +3,7 @@
 //! Every implementation writes the same bytes as [`portable`], for every input.
 
 mod aarch64;
+pub(crate) mod addition;
 mod columns;
 mod dsp;
 pub(crate) mod float32;

@@ -66,7 +66,7 @@ pub(super) unsafe fn conv2d<M: Multiply>(
     {
         return None;
     }
-    let bounds = Bounds::of(&job.quantization);
+    let bounds = Bounds::of_layer(&job.quantization);
     let is_right = all_right(job.channels);
     let group_bytes = shape.blocks().checked_mul(cells)?.checked_mul(32)?;
     let groups = parts(weights, group_bytes).zip(parts(job.channels, shape.blocks())).take(shape.groups);

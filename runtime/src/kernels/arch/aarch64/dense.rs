@@ -39,7 +39,7 @@ pub(super) unsafe fn fully_connected<'a, M: Multiply>(
         scratch.get_mut(..input.len())?.copy_from_slice(input);
         scratch.get(..cells.checked_mul(4)?)?
     };
-    let bounds = Bounds::of(&job.quantization);
+    let bounds = Bounds::of_layer(&job.quantization);
     for panel in panels(bytemuck::cast_slice(workspace.prepared), job.channels, cells, BLOCKS) {
         let outputs = output.get_mut(panel.first..)?;
         // SAFETY: the panel has `cells` cells, and the vector `4 · cells` values.

@@ -68,7 +68,7 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: Band<'_>, workspace: W
             // Channels without a block are computed with zeros and not written.
             blocks: [0, 1].map(|index| blocks.get(index).copied().unwrap_or_default()),
             lanes: channels.saturating_sub(first).min(CHANNELS),
-            bounds: Bounds::of(&job.quantization),
+            bounds: Bounds::of_layer(&job.quantization),
         };
         let pixels = Pixels {
             // SAFETY: `farthest` includes the channels of all panels, and a pixel of the output has them.

@@ -6,6 +6,8 @@
 #![cfg_attr(not(target_arch = "aarch64"), allow(dead_code, reason = "only sizes are asked for there"))]
 
 #[cfg(target_arch = "aarch64")]
+pub(super) mod addition;
+#[cfg(target_arch = "aarch64")]
 mod convolution;
 #[cfg(target_arch = "aarch64")]
 mod dense;

@@ -58,14 +58,21 @@ unsafe fn quads<const N: usize>(values: *const [i32; 8]) -> [int32x4_t; N] {
 }
 
 impl Bounds {
+    /// The bounds are in int8.
     #[inline]
     #[target_feature(enable = "neon")]
-    pub fn of(quantization: &OutputQuantization) -> Bounds {
+    pub fn of(zero_point: i32, low: i32, high: i32) -> Bounds {
         Bounds {
-            zero_point: vdupq_n_s32(quantization.output_zero_point),
-            low: vdupq_n_s8(quantization.low as i8),
-            high: vdupq_n_s8(quantization.high as i8),
+            zero_point: vdupq_n_s32(zero_point),
+            low: vdupq_n_s8(low as i8),
+            high: vdupq_n_s8(high as i8),
         }
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub fn of_layer(quantization: &OutputQuantization) -> Bounds {
+        Bounds::of(quantization.output_zero_point, quantization.low, quantization.high)
     }
 }
 
@@ -88,6 +95,13 @@ impl<const N: usize> Scales<N> {
                 shifts: quads(&raw const (*channels).shift),
             }
         }
+    }
+
+    /// The same for all.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub fn uniform(multiplier: i32, shift: i32) -> Scales<N> {
+        Scales { multipliers: [vdupq_n_s32(multiplier); N], shifts: [vdupq_n_s32(shift); N] }
     }
 
     /// The outputs of 4 · `N` channels (2 or 4 quads; of 2 the outputs stand there twice).
