@@ -2,6 +2,11 @@
 
 /// Bins on either side of zero.
 const BINS: usize = 2048;
+/// Values whose bins are computed at once, as vectors.
+const AT_ONCE: usize = 64;
+/// Places where values of the bin above zero are counted in turn. Half of what a ReLU writes is zero, and a processor adds to
+/// one place in memory only as often as it can store there and load again.
+const TURNS: usize = 8;
 
 /// Counts of values in bins of equal width, symmetric around zero. The range doubles when a value lies outside, so every value
 /// is counted and the result does not depend on how the values were dealt into batches.
@@ -9,7 +14,7 @@ const BINS: usize = 2048;
 pub struct Histogram {
     /// Power of two that the bins reach to, on either side.
     limit: f32,
-    /// Counts from −`limit` to +`limit`.
+    /// Counts from −`limit` to +`limit`, and behind them the places of [`TURNS`], which are 0 between calls.
     counts: Vec<u64>,
     low: f32,
     high: f32,
@@ -21,7 +26,7 @@ impl Default for Histogram {
         Histogram {
             // Far below any activation that matters: the first values double it to where they are.
             limit: f32::powi(2.0, -20),
-            counts: vec![0; 2 * BINS],
+            counts: vec![0; 2 * BINS + TURNS],
             low: f32::INFINITY,
             high: f32::NEG_INFINITY,
             total: 0,
@@ -30,32 +35,55 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// Counts finite values; others are passed over.
-    pub fn add(&mut self, values: &[f32]) {
-        let finite = || values.iter().copied().filter(|value| value.is_finite());
-        let (low, high) =
-            finite().fold((self.low, self.high), |(low, high), value| (low.min(value), high.max(value)));
-        self.low = low;
-        self.high = high;
-        while self.limit < low.abs().max(high.abs()) && self.limit < f32::MAX / 4.0 {
+    /// Counts finite values; others are passed over. Returns whether all are finite.
+    pub fn add(&mut self, values: &[f32]) -> bool {
+        let Some((low, high)) = extremes(values) else {
+            for value in values.iter().filter(|value| value.is_finite()) {
+                self.add(std::slice::from_ref(value));
+            }
+            return false;
+        };
+        self.low = self.low.min(low);
+        self.high = self.high.max(high);
+        while self.limit < self.low.abs().max(self.high.abs()) && self.limit < f32::MAX / 4.0 {
             self.widen();
         }
         let scale = BINS as f32 / self.limit;
-        for value in finite() {
-            let bin =
-                ((value * scale) as i64 + BINS as i64 - i64::from(value < 0.0)).clamp(0, 2 * BINS as i64 - 1);
-            self.counts[bin as usize] += 1;
-            self.total += 1;
+        let (groups, rest) = values.as_chunks::<AT_ONCE>();
+        for group in groups {
+            let mut places = [0; AT_ONCE];
+            for (turn, (place, &value)) in places.iter_mut().zip(group).enumerate() {
+                let bin = bin(value, scale);
+                *place = bin + if bin == BINS as i32 { (BINS + turn % TURNS) as i32 } else { 0 };
+            }
+            for [a, b, c, d] in places.as_chunks::<4>().0 {
+                self.counts[*a as usize] += 1;
+                self.counts[*b as usize] += 1;
+                self.counts[*c as usize] += 1;
+                self.counts[*d as usize] += 1;
+            }
         }
+        for &value in rest {
+            self.counts[bin(value, scale) as usize] += 1;
+        }
+        let (bins, turns) = self.counts.split_at_mut(2 * BINS);
+        bins[BINS] += turns.iter().sum::<u64>();
+        turns.fill(0);
+        self.total += values.len() as u64;
+        true
     }
 
     fn widen(&mut self) {
-        let mut wider = vec![0; 2 * BINS];
-        for (bin, count) in self.counts.iter().enumerate() {
+        let mut wider = vec![0; 2 * BINS + TURNS];
+        for (bin, count) in self.bins().iter().enumerate() {
             wider[BINS / 2 + bin / 2] += count;
         }
         self.counts = wider;
         self.limit *= 2.0;
+    }
+
+    fn bins(&self) -> &[u64] {
+        &self.counts[..2 * BINS]
     }
 
     /// Number of values counted.
@@ -65,7 +93,8 @@ impl Histogram {
 
     /// Lowest and highest value counted; (0, 0) if none was.
     pub fn extremes(&self) -> (f32, f32) {
-        if self.total == 0 { (0.0, 0.0) } else { (self.low, self.high) }
+        // Adding 0 takes the sign from a zero: which of two zeros is lower depends on the order of the values.
+        if self.total == 0 { (0.0, 0.0) } else { (self.low + 0.0, self.high + 0.0) }
     }
 
     /// The range that leaves at most `1 − share` of the values outside, half of them on each side, within [`Self::extremes`].
@@ -74,8 +103,8 @@ impl Histogram {
         let outside = (self.total as f64 * (1.0 - share) / 2.0).floor() as u64;
         let width = self.limit / BINS as f32;
         let edge = |bin: usize| (bin as f32 - BINS as f32) * width;
-        let first = first_above(self.counts.iter(), outside).map_or(low, edge);
-        let last = first_above(self.counts.iter().rev(), outside).map_or(high, |bin| edge(2 * BINS - bin));
+        let first = first_above(self.bins().iter(), outside).map_or(low, edge);
+        let last = first_above(self.bins().iter().rev(), outside).map_or(high, |bin| edge(2 * BINS - bin));
         (first.max(low), last.min(high))
     }
 
@@ -83,7 +112,7 @@ impl Histogram {
     pub fn quantile(&self, share: f64) -> f32 {
         let below = (self.total as f64 * share) as u64;
         let width = self.limit / BINS as f32;
-        let bin = first_above(self.counts.iter(), below).unwrap_or(2 * BINS - 1);
+        let bin = first_above(self.bins().iter(), below).unwrap_or(2 * BINS - 1);
         (bin as f32 + 1.0 - BINS as f32) * width
     }
 
@@ -93,12 +122,49 @@ impl Histogram {
     pub fn rebin(&self, edges: &[f32]) -> Vec<u64> {
         let width = self.limit / BINS as f32;
         let mut counts = vec![0; edges.len() + 1];
-        for (bin, count) in self.counts.iter().enumerate() {
+        for (bin, count) in self.bins().iter().enumerate() {
             let middle = (bin as f32 + 0.5 - BINS as f32) * width;
             counts[edges.partition_point(|&edge| edge <= middle)] += count;
         }
         counts
     }
+}
+
+/// The bin of a value of which `scale` is the reciprocal of a bin's width; the outermost one for values beyond.
+///
+/// Compilers make vectors of this, and none of a conversion to integers.
+fn bin(value: f32, scale: f32) -> i32 {
+    /// In the outermost bin.
+    const OUTERMOST: f32 = BINS as f32 - 0.5;
+    /// Floats from here on are integers, and their lowest bits are the number.
+    const INTEGERS: f32 = 8_388_608.0;
+    let width = (value * scale).abs();
+    let width = if width < OUTERMOST { width } else { OUTERMOST };
+    let rounded = width + INTEGERS;
+    let whole = (rounded.to_bits() as i32 & 0x7f_ffff) - i32::from(rounded - INTEGERS > width);
+    // !whole is −1 − whole.
+    BINS as i32 + if value < 0.0 { !whole } else { whole }
+}
+
+/// Lowest and highest of some values; `None` if one of them is not finite.
+fn extremes(values: &[f32]) -> Option<(f32, f32)> {
+    const LANES: usize = 16;
+    let (mut low, mut high) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+    // 0 times a number is 0, 0 times anything else is NaN.
+    let mut zeros = [0.0; LANES];
+    let mut add = |values: &[f32]| {
+        for (((low, high), zero), &value) in low.iter_mut().zip(&mut high).zip(&mut zeros).zip(values) {
+            *low = if value < *low { value } else { *low };
+            *high = if value > *high { value } else { *high };
+            *zero += 0.0 * value;
+        }
+    };
+    let (groups, rest) = values.as_chunks::<LANES>();
+    groups.iter().for_each(|group| add(group));
+    add(rest);
+    (zeros == [0.0; LANES]).then(|| {
+        (low.into_iter().fold(f32::INFINITY, f32::min), high.into_iter().fold(f32::NEG_INFINITY, f32::max))
+    })
 }
 
 /// Index of the count with which the sum exceeds `limit`.

@@ -120,18 +120,16 @@ struct Recorder<'a> {
     means: &'a mut BTreeMap<TensorId, ChannelMean>,
     /// First value that was not finite.
     damaged: Option<(String, f32)>,
-    values: Vec<f32>,
 }
 
 impl Recorder<'_> {
-    fn record(&mut self, tensor: TensorId, bytes: &[u8]) {
-        self.values.clear();
-        self.values.extend(bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)));
-        self.histograms.entry(tensor).or_default().add(&self.values);
+    fn record(&mut self, tensor: TensorId, values: &[f32]) {
+        let all_finite = self.histograms.entry(tensor).or_default().add(values);
         let channels = self.graph.shape(tensor).last().copied().unwrap_or(1);
-        self.means.entry(tensor).or_default().add(channels, &self.values);
-        if self.damaged.is_none()
-            && let Some(&value) = self.values.iter().find(|value| !value.is_finite())
+        self.means.entry(tensor).or_default().add(channels, values);
+        if !all_finite
+            && self.damaged.is_none()
+            && let Some(&value) = values.iter().find(|value| !value.is_finite())
         {
             self.damaged = Some((self.graph.tensor(tensor).name.clone(), value));
         }
@@ -141,7 +139,7 @@ impl Recorder<'_> {
 impl Observer for Recorder<'_> {
     fn end(&mut self, step: &StepReport<'_>) {
         if let Some(&Some(tensor)) = self.outputs.get(step.index) {
-            self.record(tensor, step.bytes);
+            self.record(tensor, bytemuck::cast_slice(step.bytes));
         }
     }
 }
@@ -169,7 +167,7 @@ impl<'m> Calibrator<'m> {
             graph,
             model,
             outputs: written_tensors(graph, packed),
-            arena: AlignedBytes::zeroed(model.arena_bytes(Family::Portable)),
+            arena: AlignedBytes::zeroed(model.arena_bytes(Family::best())),
             calibration: Calibration::default(),
         })
     }
@@ -179,12 +177,12 @@ impl<'m> Calibrator<'m> {
     /// # Errors
     /// [`CalibrateError::NotFinite`] if a value is NaN or infinite.
     pub fn add(&mut self, sample: &[f32]) -> Result<(), CalibrateError> {
-        let mut session = Session::with_family(&self.model, self.arena.as_mut_slice(), Family::Portable)?;
+        let mut session = Session::with_family(&self.model, self.arena.as_mut_slice(), Family::best())?;
         fill_input(&mut session, sample)?;
         let (graph, outputs) = (self.graph, &self.outputs[..]);
         let Calibration { histograms, means, .. } = &mut self.calibration;
-        let mut recorder = Recorder { graph, outputs, histograms, means, damaged: None, values: Vec::new() };
-        recorder.record(graph.inputs[0], bytemuck::cast_slice(sample));
+        let mut recorder = Recorder { graph, outputs, histograms, means, damaged: None };
+        recorder.record(graph.inputs[0], sample);
         session.run_with(&mut recorder)?;
         let damaged = recorder.damaged;
         let index = self.calibration.samples;

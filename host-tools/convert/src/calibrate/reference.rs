@@ -17,7 +17,8 @@ pub fn add_by_feature(histograms: &mut Vec<Histogram>, shape: &[usize], values: 
     };
     histograms.resize_with(features, Histogram::default);
     if features == 1 {
-        return histograms[0].add(values);
+        histograms[0].add(values);
+        return;
     }
     for vector in values.chunks_exact(features) {
         for (histogram, value) in histograms.iter_mut().zip(vector) {
