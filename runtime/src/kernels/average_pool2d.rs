@@ -44,7 +44,8 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
         let padding = (outside as i32).wrapping_mul(input.zero_point);
         let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
         let pixel = pixel.get_mut(..channels).unwrap_or_default();
-        for (channel, outputs) in (0..channels).step_by(4).zip(pixel.chunks_mut(4)) {
+        let some = pixel.chunks_mut(pool::CHANNELS_AT_ONCE);
+        for (channel, outputs) in (0..channels).step_by(pool::CHANNELS_AT_ONCE).zip(some) {
             let sums = window.fold(memory.input, channel, padding, i32::wrapping_add);
             for (output, sum) in outputs.iter_mut().zip(sums) {
                 let half = if sum > 0 { count / 2 } else { -(count / 2) };

@@ -37,7 +37,8 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     pool::for_each_window(operation, |window| {
         let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
         let pixel = pixel.get_mut(..channels).unwrap_or_default();
-        for (channel, outputs) in (0..channels).step_by(4).zip(pixel.chunks_mut(4)) {
+        let some = pixel.chunks_mut(pool::CHANNELS_AT_ONCE);
+        for (channel, outputs) in (0..channels).step_by(pool::CHANNELS_AT_ONCE).zip(some) {
             let largest = window.fold(memory.input, channel, i8::MIN.into(), i32::max);
             for (output, largest) in outputs.iter_mut().zip(largest) {
                 *output = largest.max(low).min(high) as i8;

@@ -41,6 +41,9 @@ pub(super) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
     if fits { Ok(()) } else { Err(Defect::Shapes) }
 }
 
+/// Channels that are folded at once: those of a word, or of a vector where there are some.
+pub(super) const CHANNELS_AT_ONCE: usize = if cfg!(target_pointer_width = "64") { 16 } else { 4 };
+
 /// One window and the output that it belongs to.
 pub(super) struct Position {
     /// Index of the image in the batch times its number of rows.
@@ -68,11 +71,17 @@ impl Position {
 }
 
 impl Position {
-    /// Folds the elements that the window sees in each of four channels, from `channel` on: a word of the input has one of each. What
-    /// is folded for channels that the input does not have is of no meaning.
+    /// Folds the elements that the window sees in each of some channels, from `channel` on. What is folded for channels that the input
+    /// does not have is of no meaning.
     #[inline(always)]
-    pub fn fold(&self, input: &[i8], channel: usize, start: i32, fold: impl Fn(i32, i32) -> i32) -> [i32; 4] {
-        let mut folded = [start; 4];
+    pub fn fold(
+        &self,
+        input: &[i8],
+        channel: usize,
+        start: i32,
+        fold: impl Fn(i32, i32) -> i32,
+    ) -> [i32; CHANNELS_AT_ONCE] {
+        let mut folded = [start; CHANNELS_AT_ONCE];
         let mut add = |values: &[i8]| {
             for (folded, &value) in folded.iter_mut().zip(values) {
                 *folded = fold(*folded, i32::from(value));
@@ -83,7 +92,7 @@ impl Position {
             let pixel = row.wrapping_add(self.columns.start).wrapping_mul(self.channels);
             let mut rest = input.get(pixel.wrapping_add(channel)..).unwrap_or_default();
             for _ in self.columns.clone() {
-                match rest.first_chunk::<4>() {
+                match rest.first_chunk::<CHANNELS_AT_ONCE>() {
                     Some(values) => add(values),
                     None => add(rest),
                 }

@@ -2,6 +2,7 @@
 
 use super::Memory;
 use super::parts::{parts, parts_mut};
+use super::pool::CHANNELS_AT_ONCE;
 use super::strided::strides;
 use crate::error::Defect;
 use crate::fixed_point::{is_requantization, scale_rounding_twice};
@@ -120,14 +121,15 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>, mean: 
     Ok(())
 }
 
-/// Sums each channel over all pixels, four channels at a time: a word of the image has one value of each.
+/// Sums each channel over all pixels, as many channels at a time as a word or vector of the image has.
 #[inline(always)]
 fn sum_pixels(image: &[i8], channels: usize, outputs: &mut [i8], requantize: impl Fn(i32) -> i8) {
-    for (first, outputs) in (0..channels).step_by(4).zip(outputs.chunks_mut(4)) {
-        let mut sums = [0i32; 4];
+    for (first, outputs) in (0..channels).step_by(CHANNELS_AT_ONCE).zip(outputs.chunks_mut(CHANNELS_AT_ONCE))
+    {
+        let mut sums = [0i32; CHANNELS_AT_ONCE];
         let mut rest = image.get(first..).unwrap_or_default();
         loop {
-            if let Some(values) = rest.first_chunk::<4>() {
+            if let Some(values) = rest.first_chunk::<CHANNELS_AT_ONCE>() {
                 for (sum, &value) in sums.iter_mut().zip(values) {
                     *sum = sum.wrapping_add(i32::from(value));
                 }
