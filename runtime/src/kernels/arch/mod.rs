@@ -214,6 +214,8 @@ pub(crate) fn kernels(family: Family) -> &'static dyn Kernels {
         #[cfg(target_arch = "aarch64")]
         Family::NeonDot if family.is_available() => &aarch64::neon_dot::NeonDot,
         #[cfg(target_arch = "x86_64")]
+        Family::Avx2 if family.is_available() => &x86::avx2::Avx2,
+        #[cfg(target_arch = "x86_64")]
         Family::Vnni if family.is_available() => &x86::vnni::Vnni,
         _ => &portable::Portable,
     }

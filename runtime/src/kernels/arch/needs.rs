@@ -20,6 +20,7 @@ pub(crate) fn conv2d(family: Family, shape: &ConvolutionShape) -> Option<Needs> 
         Family::Portable => Some(Needs { scratch: column, prepared: 0 }),
         Family::Dsp => dsp::layout::conv2d(shape),
         Family::Neon | Family::NeonDot => aarch64::layout::conv2d(shape),
+        Family::Avx2 => x86::conv2d(Vectors::AVX2, shape),
         Family::Vnni => x86::conv2d(Vectors::VNNI, shape),
         _ => Some(Needs { scratch: column, prepared: 0 }),
     }
@@ -30,6 +31,7 @@ pub(crate) fn depthwise_conv2d(family: Family, shape: &ConvolutionShape) -> Opti
     match family {
         Family::Dsp => Some(dsp::layout::depthwise_conv2d(shape)),
         Family::Neon | Family::NeonDot => aarch64::layout::depthwise_conv2d(shape),
+        Family::Avx2 => x86::depthwise_conv2d(Vectors::AVX2, shape),
         Family::Vnni => x86::depthwise_conv2d(Vectors::VNNI, shape),
         _ => Some(Needs::default()),
     }
@@ -39,6 +41,7 @@ pub(crate) fn depthwise_conv2d(family: Family, shape: &ConvolutionShape) -> Opti
 pub(crate) fn fully_connected(family: Family, inputs: usize, outputs: usize) -> Option<Needs> {
     match family {
         Family::Neon | Family::NeonDot => aarch64::layout::fully_connected(inputs, outputs),
+        Family::Avx2 => x86::fully_connected(Vectors::AVX2_DENSE, inputs, outputs),
         Family::Vnni => x86::fully_connected(Vectors::VNNI, inputs, outputs),
         _ => Some(Needs::default()),
     }

@@ -13,6 +13,8 @@ pub(in super::super) struct Vectors {
     pub lanes: usize,
     /// Values of K in a word.
     pub values: usize,
+    /// Bytes of a prepared weight.
+    pub weight_bytes: usize,
     /// Most output columns of a tile of one or two vectors of channels, and of one of four; 0 where there are none of four.
     pub columns: [usize; 2],
     /// Most vectors of channels that a vector is multiplied with at once in a fully connected layer.
@@ -21,23 +23,26 @@ pub(in super::super) struct Vectors {
 
 impl Vectors {
     /// 512 bits, VPDPBUSD: four unsigned bytes a word.
-    pub const VNNI: Vectors = Vectors { lanes: 16, values: 4, columns: [12, 5], dense: 8 };
-    /// 256 bits, VPMADDWD: two signed halfwords a word.
-    pub const AVX2: Vectors = Vectors { lanes: 8, values: 2, columns: [5, 0], dense: 4 };
+    pub const VNNI: Vectors = Vectors { lanes: 16, values: 4, weight_bytes: 1, columns: [12, 5], dense: 8 };
+    /// 256 bits, VPMADDWD: two signed halfwords a word. Weights are widened when they are prepared: every one is used for many pixels.
+    pub const AVX2: Vectors = Vectors { lanes: 8, values: 2, weight_bytes: 2, columns: [5, 0], dense: 4 };
+
+    /// The same for fully connected layers, which use every weight once: their weights stay narrow.
+    pub const AVX2_DENSE: Vectors = Vectors { weight_bytes: 1, ..Vectors::AVX2 };
 
     /// Bytes of a value of a prepared image.
     const fn value_bytes(self) -> usize {
         4 / self.values
     }
 
-    /// Bytes of a vector.
+    /// Bytes of a vector of weights.
     pub const fn bytes(self) -> usize {
-        self.lanes * 4
+        self.lanes * self.values * self.weight_bytes
     }
 
     /// Bytes of the constants of a vector of channels, see [`super::constants`].
-    const fn constant_bytes(self) -> usize {
-        self.bytes() * CONSTANTS
+    pub const fn constant_bytes(self) -> usize {
+        self.lanes * 4 * CONSTANTS
     }
 }
 

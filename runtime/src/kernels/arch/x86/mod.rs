@@ -8,7 +8,11 @@
 pub(super) mod layout;
 
 #[cfg(target_arch = "x86_64")]
+pub(super) mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod constants;
+#[cfg(target_arch = "x86_64")]
+mod depthwise_avx2;
 #[cfg(target_arch = "x86_64")]
 mod depthwise_vnni;
 #[cfg(target_arch = "x86_64")]
@@ -20,7 +24,11 @@ mod panels;
 #[cfg(target_arch = "x86_64")]
 mod prepared;
 #[cfg(target_arch = "x86_64")]
+mod product_avx2;
+#[cfg(target_arch = "x86_64")]
 mod product_vnni;
+#[cfg(target_arch = "x86_64")]
+mod requantize_avx2;
 #[cfg(target_arch = "x86_64")]
 mod requantize_avx512;
 #[cfg(target_arch = "x86_64")]

@@ -39,16 +39,15 @@ impl Panels<'_> {
         else {
             return;
         };
-        let start = ((first * self.depth + panel - first) * lanes + lane) * 4;
+        let weight_bytes = self.vectors.weight_bytes;
+        let start = ((first * self.depth + panel - first) * lanes + lane) * values * weight_bytes;
         for_each_weight(cells, |channel, k, weight| {
             let Some((word, value)) = place(k) else { return };
-            let start = start + word * count * lanes * 4 + channel * 4 + value * (4 / values);
-            if values == 4 {
-                if let Some(byte) = self.weights.get_mut(start) {
-                    *byte = weight as u8;
-                }
-            } else if let Some(bytes) = self.weights.get_mut(start..start + 2) {
-                bytes.copy_from_slice(&i16::from(weight).to_le_bytes());
+            let vector = start + word * count * self.vectors.bytes();
+            let start = vector + (channel * values + value) * weight_bytes;
+            let bytes = self.weights.get_mut(start..start + weight_bytes).unwrap_or_default();
+            for (byte, source) in bytes.iter_mut().zip(i16::from(weight).to_le_bytes()) {
+                *byte = source;
             }
         });
     }

@@ -2,13 +2,13 @@
 //!
 //! Weights of vectors of channels that are multiplied at once lie side by side: for each word of K one vector for each of them.
 
-use super::layout::{CONSTANTS, HEADER, Vectors};
+use super::layout::{HEADER, Vectors};
 
 /// The parts of prepared memory.
 pub(super) struct Prepared<'a> {
     /// Whether the fast requantization is exact.
     pub is_fast: bool,
-    /// [`CONSTANTS`] vectors for each vector of channels.
+    /// [`super::layout::CONSTANTS`] vectors for each vector of channels.
     pub constants: &'a [u8],
     /// Vectors of weights.
     pub weights: &'a [u8],
@@ -34,7 +34,7 @@ impl<'a> Prepared<'a> {
     pub fn of(vectors: Vectors, panels: usize, depth: usize, memory: &'a [u8]) -> Option<Prepared<'a>> {
         let aligned = memory.get(loss(memory.as_ptr())..)?;
         let (header, rest) = aligned.split_at_checked(HEADER)?;
-        let (constants, rest) = rest.split_at_checked(panels * CONSTANTS * vectors.bytes())?;
+        let (constants, rest) = rest.split_at_checked(panels * vectors.constant_bytes())?;
         let weights = rest.get(..panels.checked_mul(depth)?.checked_mul(vectors.bytes())?)?;
         Some(Prepared { is_fast: header.first() == Some(&1), constants, weights })
     }
@@ -51,7 +51,7 @@ impl<'a> Preparation<'a> {
         let loss = loss(memory.as_ptr());
         let aligned = memory.get_mut(loss..)?;
         let (header, rest) = aligned.split_at_mut_checked(HEADER)?;
-        let (constants, rest) = rest.split_at_mut_checked(panels * CONSTANTS * vectors.bytes())?;
+        let (constants, rest) = rest.split_at_mut_checked(panels * vectors.constant_bytes())?;
         let weights = rest.get_mut(..panels.checked_mul(depth)?.checked_mul(vectors.bytes())?)?;
         Some(Preparation {
             header: Header(header),

@@ -1,7 +1,7 @@
 //! The walk over the output rows of a depthwise convolution.
 
 use super::super::ConvolutionShape;
-use super::layout::{CONSTANTS, Depthwise};
+use super::layout::Depthwise;
 use super::prepared::Prepared;
 
 /// Vectors of outputs of a row that have the same channels.
@@ -38,11 +38,12 @@ pub(super) fn for_each_row(
     let [h, w, c] = shape.input;
     let [height, width, _] = shape.output;
     let lanes = layout.vectors.lanes;
+    let (vector_bytes, constant_bytes) = (layout.vectors.bytes(), layout.vectors.constant_bytes());
     let (Some(depth), Some(plane_bytes)) = (layout.depth(), layout.plane_bytes()) else { return };
     let plane_words = plane_bytes / 4;
     if planes.len() < plane_words * layout.planes
-        || prepared.weights.len() < layout.phases * depth * lanes * 4
-        || prepared.constants.len() < layout.phases * CONSTANTS * lanes * 4
+        || prepared.weights.len() < layout.phases * depth * vector_bytes
+        || prepared.constants.len() < layout.phases * constant_bytes
         || output.len() < height * width * c
         || input.len() < h * w * c
     {
@@ -74,8 +75,8 @@ pub(super) fn for_each_row(
             multiply(&Sequence {
                 words: planes.as_ptr().wrapping_add(first),
                 plane_words,
-                weights: prepared.weights.as_ptr().wrapping_add(phase * depth * lanes * 4),
-                constants: prepared.constants.as_ptr().wrapping_add(phase * CONSTANTS * lanes * 4).cast(),
+                weights: prepared.weights.as_ptr().wrapping_add(phase * depth * vector_bytes),
+                constants: prepared.constants.as_ptr().wrapping_add(phase * constant_bytes).cast(),
                 output: output.as_mut_ptr().wrapping_add(first),
                 count,
                 values,

@@ -1,7 +1,7 @@
 //! The walk over the tiles of a convolution: some neighbouring output pixels of a row times some vectors of channels.
 
 use super::super::ConvolutionShape;
-use super::layout::{CONSTANTS, Layout};
+use super::layout::Layout;
 use super::prepared::{Prepared, groups};
 
 /// Bytes of an image that are multiplied with all weights before the next ones: what stays in the first cache beside weights.
@@ -49,13 +49,13 @@ pub(super) fn for_each_tile(
     let (Some(depth), Some(image_bytes)) = (layout.depth(), layout.image_bytes(shape.input[2])) else {
         return;
     };
-    let vector_bytes = layout.vectors.bytes();
+    let (vector_bytes, constant_bytes) = (layout.vectors.bytes(), layout.vectors.constant_bytes());
     let panels = layout.panels * shape.groups;
     // Every tile below lies in these.
     if image.len() < image_bytes
         || output.len() < height * width * channels
         || prepared.weights.len() < panels * depth * vector_bytes
-        || prepared.constants.len() < panels * CONSTANTS * vector_bytes
+        || prepared.constants.len() < panels * constant_bytes
     {
         return;
     }
@@ -83,7 +83,7 @@ pub(super) fn for_each_tile(
                                 constants: prepared
                                     .constants
                                     .as_ptr()
-                                    .wrapping_add(first_panel * CONSTANTS * vector_bytes)
+                                    .wrapping_add(first_panel * constant_bytes)
                                     .cast(),
                                 output: output.as_mut_ptr().wrapping_add(written),
                                 columns,

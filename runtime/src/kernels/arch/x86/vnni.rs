@@ -1,7 +1,7 @@
 //! x86-64 with AVX-512 VNNI on 512-bit vectors.
 
 use super::super::{Band, Convolution, Dense, Depthwise as DepthwiseJob, Kernels, Workspace};
-use super::layout::{CONSTANTS, Depthwise, Layout, Vectors};
+use super::layout::{Depthwise, Layout, Vectors};
 use super::lines::prepare_depthwise;
 use super::panels::{prepare_convolution, prepare_dense};
 use super::prepared::{Prepared, groups};
@@ -106,7 +106,7 @@ fn fully_connected(job: &Dense<'_>, input: &[i8], output: &mut [i8], workspace: 
     let output = output.get_mut(..job.outputs)?;
     for (first, count) in groups(panels, VECTORS.dense) {
         let weights = prepared.weights.as_ptr().wrapping_add(first * depth * VECTORS.bytes());
-        let constants = prepared.constants.as_ptr().wrapping_add(first * CONSTANTS * VECTORS.bytes()).cast();
+        let constants = prepared.constants.as_ptr().wrapping_add(first * VECTORS.constant_bytes()).cast();
         let dense = match count {
             1 => product_vnni::dense::<1>,
             2 => product_vnni::dense::<2>,
