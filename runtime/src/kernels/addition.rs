@@ -1,5 +1,7 @@
 //! add and sub.
 
+#[cfg(dunlin_dsp)]
+use super::arch;
 use super::arch::addition::{self, Addition, Scale};
 use super::{Memory, broadcast};
 use crate::error::Defect;
@@ -53,6 +55,15 @@ pub(crate) fn execute(
         return broadcast::execute_plain(operation, memory, |left, right, output| {
             addition::add(family, &job, left, right, output);
         });
+    }
+    #[cfg(dunlin_dsp)]
+    if family == Family::Dsp && broadcast::is_plain(operation)? {
+        let cells = memory.cells();
+        let (left, right) = (cells.input(operation.input(0)?)?, cells.input(operation.input(1)?)?);
+        let output = cells.output(operation.output())?;
+        let written = arch::dsp::addition::add(&job, left, right, output);
+        broadcast::execute_from(written, left, right, output, |left, right| job.element(left, right));
+        return Ok(());
     }
     broadcast::execute(operation, memory, |left, right| job.element(left, right))
 }

@@ -102,6 +102,18 @@ pub(super) fn execute_plain(
     Ok(())
 }
 
+/// Lets `function` write the elements from `first` on of operands that are not stretched.
+#[cfg(dunlin_dsp)]
+pub(super) fn execute_from(
+    first: usize,
+    left: Operand<'_>,
+    right: Operand<'_>,
+    output: &[Cell<u8>],
+    function: impl Fn(i8, i8) -> i8,
+) {
+    Walk { left, right, output }.run(first..output.len(), first, 1, first, 1, &function);
+}
+
 struct Walk<'c> {
     left: Operand<'c>,
     right: Operand<'c>,

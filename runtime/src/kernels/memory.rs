@@ -140,6 +140,24 @@ pub(crate) enum Operand<'c> {
 }
 
 impl Operand<'_> {
+    /// Bytes of the operand.
+    #[cfg(dunlin_dsp)]
+    pub fn len(self) -> usize {
+        match self {
+            Operand::Variable(cells) => cells.len(),
+            Operand::Constant(bytes) => bytes.len(),
+        }
+    }
+
+    /// Where its bytes are.
+    #[cfg(dunlin_dsp)]
+    pub fn as_ptr(self) -> *const u8 {
+        match self {
+            Operand::Variable(cells) => cells.as_ptr().cast(),
+            Operand::Constant(bytes) => bytes.as_ptr(),
+        }
+    }
+
     /// Copies bytes from `start` on, as many as there are.
     pub fn copy_to(self, start: usize, values: &mut [i8]) {
         match self {

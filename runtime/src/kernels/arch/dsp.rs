@@ -6,6 +6,8 @@
 #![cfg_attr(not(dunlin_dsp), allow(dead_code, reason = "only sizes are asked for there"))]
 
 #[cfg(dunlin_dsp)]
+pub(crate) mod addition;
+#[cfg(dunlin_dsp)]
 mod conv2d;
 #[cfg(dunlin_dsp)]
 mod dense;
@@ -15,7 +17,7 @@ mod depthwise;
 mod gather;
 #[cfg(dunlin_dsp)]
 mod gemm;
-pub(super) mod layout;
+pub(crate) mod layout;
 #[cfg(dunlin_dsp)]
 mod requantize;
 

@@ -5,7 +5,7 @@
 mod aarch64;
 pub(crate) mod addition;
 mod columns;
-mod dsp;
+pub(crate) mod dsp;
 pub(crate) mod float32;
 pub(crate) mod needs;
 mod portable;
