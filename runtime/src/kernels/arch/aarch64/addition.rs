@@ -26,11 +26,11 @@ pub(in crate::kernels::arch) fn add(job: &Addition, left: &[i8], right: &[i8], o
     // SAFETY: Advanced SIMD is a part of aarch64.
     unsafe {
         if is_short && is_half(&job.left) && job.right.shift < 0 {
-            vectors(left, right, output, short(job, &job.left, &job.right))
+            vectors(left, right, output, &short(job, &job.left, &job.right))
         } else if is_short && is_half(&job.right) && job.left.shift < 0 {
-            vectors(right, left, output, short(job, &job.right, &job.left))
+            vectors(right, left, output, &short(job, &job.right, &job.left))
         } else {
-            vectors(left, right, output, general(job))
+            vectors(left, right, output, &general(job))
         }
     }
 }
@@ -41,7 +41,7 @@ fn vectors(
     first: &[i8],
     second: &[i8],
     output: &mut [i8],
-    function: impl Fn(int8x16_t, int8x16_t) -> int8x16_t,
+    function: &impl Fn(int8x16_t, int8x16_t) -> int8x16_t,
 ) -> usize {
     let terms = first.as_chunks::<LANES>().0.iter().zip(second.as_chunks::<LANES>().0);
     let mut written = 0;

@@ -1,9 +1,9 @@
 //! fully_connected: one vector, panels of 32 channels so that eight sums hide the latency of a product.
 
-use super::convolution::store;
 use super::multiply::Multiply;
 use super::panel::{self, Panel, panels};
 use super::requantize::{Bounds, Once, Scales, biases};
+use super::walk::store;
 use crate::format::WeightCell;
 use crate::kernels::arch::{Dense, Workspace};
 
@@ -29,18 +29,19 @@ pub(super) unsafe fn fully_connected<'a, M: Multiply>(
     output: &mut [i8],
     workspace: Workspace<'a>,
 ) -> Option<()> {
+    let Workspace { scratch, prepared } = workspace;
     let cells = job.inputs.div_ceil(4);
     let input = input.get(..job.inputs)?;
     let vector = if input.len().is_multiple_of(4) {
         input
     } else {
         // The weights behind the last value are zero.
-        let scratch: &mut [i8] = bytemuck::try_cast_slice_mut(workspace.scratch).ok()?;
+        let scratch: &mut [i8] = bytemuck::try_cast_slice_mut(scratch).ok()?;
         scratch.get_mut(..input.len())?.copy_from_slice(input);
         scratch.get(..cells.checked_mul(4)?)?
     };
     let bounds = Bounds::of_layer(&job.quantization);
-    for panel in panels(bytemuck::cast_slice(workspace.prepared), job.channels, cells, BLOCKS) {
+    for panel in panels(bytemuck::cast_slice(prepared), job.channels, cells, BLOCKS) {
         let outputs = output.get_mut(panel.first..)?;
         // SAFETY: the panel has `cells` cells, and the vector `4 · cells` values.
         unsafe {

@@ -7,11 +7,11 @@ use core::arch::aarch64::{
     vmlal_high_s8, vmlal_s8, vmull_high_s8, vmull_s8,
 };
 
-use super::convolution::store;
 use super::image::Image;
 use super::layout::Layout;
 use super::nine_taps::nine_taps;
 use super::requantize::{Bounds, Scales, Scaling, Twice, TwiceRight, all_right, biases};
+use super::walk::store;
 use crate::format::{ChannelBlock, LANES};
 use crate::kernels::arch::{Band, Depthwise, Workspace};
 
@@ -43,18 +43,20 @@ pub(super) fn prepare(job: &Depthwise<'_>, prepared: &mut [u8]) {
 pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: Band<'_>, workspace: Workspace<'_>) -> Option<()> {
     let shape = &job.shape;
     let layout = Layout::of_depthwise(shape)?;
-    let image = Image::of(shape, &layout, &band, job.quantization.input_zero_point as i8, workspace.scratch)?;
-    let (table, weights) = workspace.prepared.split_at_checked(layout.table_bytes()?)?;
+    let Workspace { scratch, prepared } = workspace;
+    let image = Image::of(shape, &layout, &band, job.quantization.input_zero_point as i8, scratch)?;
+    let Band { rows, output, .. } = band;
+    let (table, weights) = prepared.split_at_checked(layout.table_bytes()?)?;
     let table: &[u32] = bytemuck::try_cast_slice(table).ok()?;
     let offsets = table.get(..layout.segments)?;
     let (lines, _) = bytemuck::cast_slice::<u8, i8>(weights).as_chunks::<CHANNELS>();
     let [_, width, channels] = shape.output;
-    let rows = band.rows.len();
+    let rows = rows.len();
     // The last panel reads as far as if it had all its channels.
     let farthest =
         (*offsets.iter().max()? as usize).checked_add(channels.saturating_sub(1) / CHANNELS * CHANNELS)?;
     if !image.holds(rows, width, farthest, CHANNELS)
-        || band.output.len() != rows.checked_mul(width)?.checked_mul(channels)?
+        || output.len() != rows.checked_mul(width)?.checked_mul(channels)?
     {
         return None;
     }
@@ -74,7 +76,7 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: Band<'_>, workspace: W
             // SAFETY: `farthest` includes the channels of all panels, and a pixel of the output has them.
             seen: unsafe { image.values.as_ptr().add(first) },
             // SAFETY: as above.
-            output: unsafe { band.output.as_mut_ptr().add(first) },
+            output: unsafe { output.as_mut_ptr().add(first) },
             rows,
             width,
             channels,

@@ -30,3 +30,5 @@ mod nine_taps;
 mod panel;
 #[cfg(target_arch = "aarch64")]
 mod requantize;
+#[cfg(target_arch = "aarch64")]
+mod walk;

@@ -14,7 +14,7 @@ pub(super) type Quad = [[i8; 4]; 4];
 pub(super) struct Panel<'a> {
     /// `16 · quads` bytes for each cell.
     pub weights: &'a [i8],
-    /// Four or eight channels for each pair of quads.
+    /// A block for each two quads.
     pub channels: &'a [ChannelBlock],
     /// First channel of the panel.
     pub first: usize,
