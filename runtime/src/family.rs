@@ -61,6 +61,7 @@ impl Family {
                     && std::arch::is_x86_feature_detected!("avx512vl")
                     && std::arch::is_x86_feature_detected!("avx512bw")
                     && std::arch::is_x86_feature_detected!("avx512f")
+                    && std::arch::is_x86_feature_detected!("avx2")
             }
             #[allow(unreachable_patterns)]
             _ => false,

@@ -54,6 +54,8 @@ pub(crate) fn add(family: Family, job: &Addition, left: &[i8], right: &[i8], out
     let written = match family {
         #[cfg(target_arch = "aarch64")]
         Family::Neon | Family::NeonDot => super::aarch64::addition::add(job, left, right, output),
+        #[cfg(target_arch = "x86_64")]
+        Family::Avx2 | Family::Vnni => super::x86::addition::add(job, left, right, output),
         _ => 0,
     };
     let terms = left.iter().zip(right).skip(written);

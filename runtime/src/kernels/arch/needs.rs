@@ -22,7 +22,6 @@ pub(crate) fn conv2d(family: Family, shape: &ConvolutionShape) -> Option<Needs> 
         Family::Neon | Family::NeonDot => aarch64::layout::conv2d(shape),
         Family::Avx2 => x86::conv2d(Vectors::AVX2, shape),
         Family::Vnni => x86::conv2d(Vectors::VNNI, shape),
-        _ => Some(Needs { scratch: column, prepared: 0 }),
     }
 }
 

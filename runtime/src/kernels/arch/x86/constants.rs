@@ -12,9 +12,9 @@
 //! [scale_rounding_twice]: crate::fixed_point::scale_rounding_twice
 //! [scale_rounding_once]: crate::fixed_point::scale_rounding_once
 
-use super::super::{OutputQuantization, Rounding};
 use super::layout::CONSTANTS;
 use crate::format::{ChannelBlock, LANES};
+use crate::kernels::arch::{OutputQuantization, Rounding};
 
 /// Which channel a lane of a vector has: index of its block and its lane there.
 pub(super) type Source = (usize, usize);
@@ -44,41 +44,15 @@ impl Reach {
         let bias = of(&channels.bias);
         let multiplier = of(&channels.multiplier);
         let right = of(&channels.shift).wrapping_neg();
-        let addend = self.addend(bias, multiplier, right, quantization);
+        let largest = i64::from(bias).abs() + (i64::try_from(self.products).unwrap_or(i64::MAX >> 16) << 14);
+        let addend =
+            addend(largest, multiplier, right, quantization.output_zero_point, quantization.rounding);
         Constant {
             start: bias.wrapping_sub(of(&channels.weight_sum).wrapping_mul(self.raised)),
             multiplier,
             right,
             addend: addend.unwrap_or(0),
             is_fast: addend.is_some(),
-        }
-    }
-
-    /// The addend, if the fast requantization is exact for every sum.
-    fn addend(
-        &self,
-        bias: i32,
-        multiplier: i32,
-        right: i32,
-        quantization: &OutputQuantization,
-    ) -> Option<i64> {
-        let largest = i64::from(bias).abs() + (i64::try_from(self.products).ok()? << 14);
-        let zero_point = i64::from(quantization.output_zero_point);
-        let power = |exponent: i32| 1i64 << exponent;
-        match quantization.rounding {
-            Rounding::Twice if (1..=31).contains(&right) && largest < power(30) => {
-                let rounding = power(right - 1) + zero_point * power(right);
-                let scaled = ((largest * i64::from(multiplier)) >> 31) + 2 + rounding.abs();
-                (scaled < power(31)).then_some((rounding << 32).wrapping_add(power(31)))
-            }
-            // Output zero points are small: the second condition leaves room for them.
-            Rounding::Once if (-30..=20).contains(&right) && largest < power(30) => {
-                let exponent = 31 + right;
-                let rounding = power(exponent - 1) + zero_point * power(exponent);
-                let scaled = (largest * i64::from(multiplier)).checked_add(rounding.abs() + 1)?;
-                (scaled >> exponent < power(31)).then_some(rounding)
-            }
-            _ => None,
         }
     }
 
@@ -117,5 +91,32 @@ impl Reach {
             }
         }
         all_fast
+    }
+}
+
+/// The addend for sums of at most `largest`, if the fast requantization is exact for all of them.
+pub(super) fn addend(
+    largest: i64,
+    multiplier: i32,
+    right: i32,
+    output_zero_point: i32,
+    rounding: Rounding,
+) -> Option<i64> {
+    let zero_point = i64::from(output_zero_point);
+    let power = |exponent: i32| 1i64 << exponent;
+    match rounding {
+        Rounding::Twice if (1..=31).contains(&right) && largest < power(30) => {
+            let last = power(right - 1) + zero_point * power(right);
+            let scaled = ((largest * i64::from(multiplier)) >> 31) + 2 + last.abs();
+            (scaled < power(31)).then_some((last << 32).wrapping_add(power(31)))
+        }
+        // The zero point is raised by up to 2⁵¹ · 2⁷: it fits.
+        Rounding::Once if (-30..=20).contains(&right) && largest < power(30) => {
+            let exponent = 31 + right;
+            let last = power(exponent - 1) + zero_point * power(exponent);
+            let scaled = (largest * i64::from(multiplier)).checked_add(last.abs() + 1)?;
+            (scaled >> exponent < power(31)).then_some(last)
+        }
+        _ => None,
     }
 }

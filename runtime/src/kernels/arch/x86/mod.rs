@@ -8,6 +8,8 @@
 pub(super) mod layout;
 
 #[cfg(target_arch = "x86_64")]
+pub(super) mod addition;
+#[cfg(target_arch = "x86_64")]
 pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod constants;
