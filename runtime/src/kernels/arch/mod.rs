@@ -217,6 +217,10 @@ pub(crate) fn kernels(family: Family) -> &'static dyn Kernels {
         Family::Avx2 if family.is_available() => &x86::avx2::Avx2,
         #[cfg(target_arch = "x86_64")]
         Family::Vnni if family.is_available() => &x86::vnni::Vnni,
+        // A build that leaves the portable kernels out has no other family either.
+        #[cfg(all(dunlin_dsp, not(feature = "portable")))]
+        _ => &dsp::Dsp,
+        #[cfg(not(all(dunlin_dsp, not(feature = "portable"))))]
         _ => &portable::Portable,
     }
 }

@@ -13,11 +13,18 @@ pub struct Needs {
     pub prepared: usize,
 }
 
+/// Whether a build answers for a family: a microcontroller is never asked what other machines need, and keeps nothing of it.
+const fn is_answered(family: Family) -> bool {
+    cfg!(not(target_os = "none")) || matches!(family, Family::Portable | Family::Dsp)
+}
+
 /// For a convolution; `None` if it does not fit the address space.
 pub(crate) fn conv2d(family: Family, shape: &ConvolutionShape) -> Option<Needs> {
-    let column = shape.cells().checked_mul(4)?;
+    if !is_answered(family) {
+        return None;
+    }
     match family {
-        Family::Portable => Some(Needs { scratch: column, prepared: 0 }),
+        Family::Portable => Some(Needs { scratch: shape.cells().checked_mul(4)?, prepared: 0 }),
         Family::Dsp => dsp::layout::conv2d(shape),
         Family::Neon | Family::NeonDot => aarch64::layout::conv2d(shape),
         Family::Avx2 => x86::conv2d(Vectors::AVX2, shape),
@@ -27,6 +34,9 @@ pub(crate) fn conv2d(family: Family, shape: &ConvolutionShape) -> Option<Needs> 
 
 /// For a depthwise convolution; `None` if it does not fit the address space.
 pub(crate) fn depthwise_conv2d(family: Family, shape: &ConvolutionShape) -> Option<Needs> {
+    if !is_answered(family) {
+        return None;
+    }
     match family {
         Family::Dsp => Some(dsp::layout::depthwise_conv2d(shape)),
         Family::Neon | Family::NeonDot => aarch64::layout::depthwise_conv2d(shape),
@@ -38,6 +48,9 @@ pub(crate) fn depthwise_conv2d(family: Family, shape: &ConvolutionShape) -> Opti
 
 /// For a fully connected layer; `None` if it does not fit the address space.
 pub(crate) fn fully_connected(family: Family, inputs: usize, outputs: usize) -> Option<Needs> {
+    if !is_answered(family) {
+        return None;
+    }
     match family {
         Family::Neon | Family::NeonDot => aarch64::layout::fully_connected(inputs, outputs),
         Family::Avx2 => x86::fully_connected(Vectors::AVX2_DENSE, inputs, outputs),
