@@ -48,8 +48,9 @@ fn vectors(
     for (output, (first, second)) in output.as_chunks_mut::<LANES>().0.iter_mut().zip(terms) {
         // SAFETY: all are 16 bytes.
         unsafe {
-            vst1q_s8(output.as_mut_ptr(), function(vld1q_s8(first.as_ptr()), vld1q_s8(second.as_ptr())))
-        };
+            let sums = function(vld1q_s8(first.as_ptr()), vld1q_s8(second.as_ptr()));
+            vst1q_s8(output.as_mut_ptr(), sums);
+        }
         written += LANES;
     }
     written

@@ -1,12 +1,9 @@
 //! depthwise_conv2d with 16 channels at a time.
-//!
-//! As no weight is −128, two products of a channel fit 16 bits: SMULL, SMLAL, and one widening addition for both.
 
-use core::arch::aarch64::{
-    int8x16_t, int16x8_t, int32x4_t, vaddw_high_s16, vaddw_s16, vget_low_s8, vget_low_s16, vld1q_s8,
-    vmlal_high_s8, vmlal_s8, vmull_high_s8, vmull_s8,
-};
+use core::arch::aarch64::vld1q_s8;
 
+use super::all_taps::all_taps;
+use super::depthwise_dot::{Channels, RowPair};
 use super::image::Image;
 use super::layout::Layout;
 use super::nine_taps::nine_taps;
@@ -39,8 +36,15 @@ pub(super) fn prepare(job: &Depthwise<'_>, prepared: &mut [u8]) {
 }
 
 /// Writes the rows of a band.
+///
+/// # Safety
+/// If `DOT` says so, the processor has the dot product.
 #[target_feature(enable = "neon")]
-pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: Band<'_>, workspace: Workspace<'_>) -> Option<()> {
+pub(super) unsafe fn depthwise_conv2d<const DOT: bool>(
+    job: &Depthwise<'_>,
+    band: Band<'_>,
+    workspace: Workspace<'_>,
+) -> Option<()> {
     let shape = &job.shape;
     let layout = Layout::of_depthwise(shape)?;
     let Workspace { scratch, prepared } = workspace;
@@ -82,13 +86,16 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: Band<'_>, workspace: W
             channels,
             pixel_bytes: image.pixel_bytes,
             row_bytes: image.row_bytes,
+            has_adjacent_windows: [shape.rows, shape.columns]
+                .iter()
+                .all(|window| window.kernel == 3 && window.stride == 1 && window.dilation == 1),
         };
         // SAFETY: what all pixels see and what is written for them has been checked above.
         unsafe {
             if is_right {
-                panel.run::<TwiceRight>(&pixels);
+                panel.run::<TwiceRight, DOT>(&pixels);
             } else {
-                panel.run::<Twice>(&pixels);
+                panel.run::<Twice, DOT>(&pixels);
             }
         }
     }
@@ -117,13 +124,25 @@ struct Pixels {
     /// Distances of what pixels see.
     pixel_bytes: usize,
     row_bytes: usize,
+    /// Whether the kernel is 3 × 3, the pixel to the right sees two of the columns that a pixel sees, and the one below two of its rows.
+    has_adjacent_windows: bool,
 }
 
 impl Panel<'_> {
     /// # Safety
-    /// 16 values from each offset of all pixels on can be read, and `lanes` values of as many outputs be written.
+    /// 16 values from each offset of all pixels on can be read, and `lanes` values of as many outputs be written. If `DOT` says so, the
+    /// processor has the dot product.
     #[target_feature(enable = "neon")]
-    unsafe fn run<S: Scaling>(&self, pixels: &Pixels) {
+    unsafe fn run<S: Scaling, const DOT: bool>(&self, pixels: &Pixels) {
+        let can_pair = DOT && S::IS_SMALL && pixels.has_adjacent_windows && self.lanes.is_multiple_of(LANES);
+        if can_pair && let Some(lines) = self.lines.first_chunk::<9>() {
+            for (half, block) in self.blocks.iter().enumerate().take(self.lanes / LANES) {
+                let first = half * LANES;
+                // SAFETY: as the caller promises. All shifts are below 0 where scaled sums are small; half of a line is 8 weights.
+                unsafe { self.row_pairs(pixels, &Channels::of(lines, first, block, self.bounds), first) };
+            }
+            return;
+        }
         // SAFETY: two blocks for four quads; memory is as the caller promises.
         unsafe {
             let biases = biases::<4>(self.blocks.as_ptr());
@@ -135,8 +154,8 @@ impl Panel<'_> {
             };
             match (self.lines.first_chunk::<9>(), self.offsets.first_chunk::<9>()) {
                 (Some(lines), Some(taps)) if self.offsets.len() == 9 => {
-                    // Weights and addresses stay in registers for all pixels.
                     let lines = lines.map(|line| vld1q_s8(line.as_ptr()));
+                    // Weights and addresses stay in registers for all pixels.
                     let taps = taps.map(|offset| pixels.seen.add(offset as usize));
                     for row in 0..pixels.rows {
                         let mut offset = row * pixels.row_bytes;
@@ -158,59 +177,42 @@ impl Panel<'_> {
             }
         }
     }
-}
 
-/// The sums of 16 channels.
-type Sums = [int32x4_t; 4];
-
-/// Adds the products of any number of taps.
-///
-/// # Safety
-/// 16 values from each of `offsets` on can be read.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn all_taps(lines: &[[i8; CHANNELS]], pixel: *const i8, offsets: &[u32], mut sums: Sums) -> Sums {
-    // SAFETY: as the caller promises.
-    let value = |offset: u32| unsafe { vld1q_s8(pixel.add(offset as usize)) };
-    // SAFETY: a line is 16 readable bytes.
-    let weights = |line: &[i8; CHANNELS]| unsafe { vld1q_s8(line.as_ptr()) };
-    let ((lines, last), (offsets, last_offset)) = (lines.as_chunks::<2>(), offsets.as_chunks::<2>());
-    for ([first, second], offsets) in lines.iter().zip(offsets) {
-        sums = two_taps([weights(first), weights(second)], offsets.map(value), sums);
+    /// Computes 8 channels, of which `first` is the first one, with the dot product.
+    ///
+    /// # Safety
+    /// As for [`Panel::run`], and as [`Channels::compute`] asks for.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn row_pairs(&self, pixels: &Pixels, channels: &Channels, first: usize) {
+        let Some(&[first_row, _, _, second_row, _, _, third_row, _, _]) = self.offsets.first_chunk::<9>()
+        else {
+            return;
+        };
+        for row in (0..pixels.rows).step_by(2) {
+            // SAFETY: the image has the rows that both rows of pixels see, and the output both of them. A last row without a partner is
+            // computed with itself: what comes from the third row twice is written first, and then written over.
+            unsafe {
+                let seen = pixels.seen.add(row * pixels.row_bytes + first);
+                let third = seen.add(third_row as usize);
+                let upper = pixels.output.add(row * pixels.width * pixels.channels + first);
+                let has_partner = row + 1 < pixels.rows;
+                channels.compute(&RowPair {
+                    rows: [
+                        seen.add(first_row as usize),
+                        seen.add(second_row as usize),
+                        third,
+                        if has_partner { third.add(pixels.row_bytes) } else { third },
+                    ],
+                    pixel_bytes: pixels.pixel_bytes,
+                    outputs: [
+                        upper,
+                        if has_partner { upper.add(pixels.width * pixels.channels) } else { upper },
+                    ],
+                    output_bytes: pixels.channels,
+                    width: pixels.width,
+                });
+            }
+        }
     }
-    if let ([line], [offset]) = (last, last_offset) {
-        sums = one_tap(weights(line), value(*offset), sums);
-    }
-    sums
-}
-
-#[inline]
-#[target_feature(enable = "neon")]
-fn two_taps(weights: [int8x16_t; 2], values: [int8x16_t; 2], sums: Sums) -> Sums {
-    let [first, second] = weights;
-    let [value, second_value] = values;
-    let low = vmull_s8(vget_low_s8(first), vget_low_s8(value));
-    let high = vmull_high_s8(first, value);
-    widen(
-        vmlal_s8(low, vget_low_s8(second), vget_low_s8(second_value)),
-        vmlal_high_s8(high, second, second_value),
-        sums,
-    )
-}
-
-#[inline]
-#[target_feature(enable = "neon")]
-fn one_tap(weights: int8x16_t, values: int8x16_t, sums: Sums) -> Sums {
-    widen(vmull_s8(vget_low_s8(weights), vget_low_s8(values)), vmull_high_s8(weights, values), sums)
-}
-
-#[inline]
-#[target_feature(enable = "neon")]
-fn widen(low: int16x8_t, high: int16x8_t, [a, b, c, d]: Sums) -> Sums {
-    [
-        vaddw_s16(a, vget_low_s16(low)),
-        vaddw_high_s16(b, low),
-        vaddw_s16(c, vget_low_s16(high)),
-        vaddw_high_s16(d, high),
-    ]
 }

@@ -8,11 +8,15 @@
 #[cfg(target_arch = "aarch64")]
 pub(super) mod addition;
 #[cfg(target_arch = "aarch64")]
+mod all_taps;
+#[cfg(target_arch = "aarch64")]
 mod convolution;
 #[cfg(target_arch = "aarch64")]
 mod dense;
 #[cfg(target_arch = "aarch64")]
 mod depthwise;
+#[cfg(target_arch = "aarch64")]
+mod depthwise_dot;
 #[cfg(target_arch = "aarch64")]
 mod image;
 pub(super) mod layout;

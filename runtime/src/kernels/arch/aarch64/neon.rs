@@ -37,7 +37,7 @@ impl Kernels for Neon {
 
     fn depthwise_conv2d(&self, job: &Depthwise<'_>, band: Band<'_>, workspace: Workspace<'_>) {
         // SAFETY: Advanced SIMD is a part of aarch64.
-        unsafe { depthwise::depthwise_conv2d(job, band, workspace) };
+        unsafe { depthwise::depthwise_conv2d::<false>(job, band, workspace) };
     }
 
     fn fully_connected(&self, job: &Dense<'_>, input: &[i8], output: &mut [i8], workspace: Workspace<'_>) {

@@ -35,8 +35,8 @@ impl Kernels for NeonDot {
     }
 
     fn depthwise_conv2d(&self, job: &Depthwise<'_>, band: Band<'_>, workspace: Workspace<'_>) {
-        // SAFETY: Advanced SIMD is a part of aarch64.
-        unsafe { depthwise::depthwise_conv2d(job, band, workspace) };
+        // SAFETY: `super::kernels` has asked the processor for the dot product.
+        unsafe { depthwise::depthwise_conv2d::<true>(job, band, workspace) };
     }
 
     fn fully_connected(&self, job: &Dense<'_>, input: &[i8], output: &mut [i8], workspace: Workspace<'_>) {

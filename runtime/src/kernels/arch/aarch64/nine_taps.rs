@@ -1,4 +1,6 @@
-//! The inner loop of a depthwise convolution with nine taps, of 3 × 3 mostly: all weights and addresses stay in registers.
+//! The sums of a depthwise convolution with nine taps, of 3 × 3 mostly: all weights and addresses stay in registers.
+//!
+//! The arithmetic is that of [`super::all_taps`].
 
 use core::arch::aarch64::{int8x16_t, int32x4_t};
 use core::arch::asm;

@@ -13,9 +13,9 @@ use crate::kernels::arch::OutputQuantization;
 /// How scaled sums of a layer become outputs.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
-    zero_point: int32x4_t,
-    low: int8x16_t,
-    high: int8x16_t,
+    pub zero_point: int32x4_t,
+    pub low: int8x16_t,
+    pub high: int8x16_t,
 }
 
 /// One of the functions of [`crate::fixed_point`] that scale a sum.
@@ -69,6 +69,13 @@ impl Bounds {
         }
     }
 
+    /// The zero point, which is in int8, for 16 bits.
+    #[inline(always)]
+    pub fn narrow_zero_point(&self) -> int16x8_t {
+        // SAFETY: Advanced SIMD is a part of aarch64.
+        unsafe { vqmovn_high_s32(vqmovn_s32(self.zero_point), self.zero_point) }
+    }
+
     #[inline]
     #[target_feature(enable = "neon")]
     pub fn of_layer(quantization: &OutputQuantization) -> Bounds {
@@ -77,9 +84,10 @@ impl Bounds {
 }
 
 /// Multipliers and shifts of 4 · `N` channels.
+#[derive(Clone, Copy)]
 pub(super) struct Scales<const N: usize> {
-    multipliers: [int32x4_t; N],
-    shifts: [int32x4_t; N],
+    pub multipliers: [int32x4_t; N],
+    pub shifts: [int32x4_t; N],
 }
 
 impl<const N: usize> Scales<N> {
@@ -117,7 +125,7 @@ impl<const N: usize> Scales<N> {
             }
             let [mut low, mut high] = words(&sums);
             if S::IS_SMALL {
-                let zero_point = vqmovn_high_s32(vqmovn_s32(bounds.zero_point), bounds.zero_point);
+                let zero_point = bounds.narrow_zero_point();
                 (low, high) = (vqaddq_s16(low, zero_point), vqaddq_s16(high, zero_point));
             }
             // Narrowing saturates, and the bounds of the activation are in int8: clamping can wait until here.

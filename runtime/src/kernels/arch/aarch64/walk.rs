@@ -54,8 +54,7 @@ impl Outputs {
     ///
     /// # Safety
     /// There are as many pixels left.
-    #[inline]
-    #[target_feature(enable = "neon")]
+    #[inline(always)]
     pub unsafe fn write<const COLUMNS: usize>(&mut self, columns: [int8x16_t; COLUMNS], count: usize) {
         for (index, outputs) in columns.into_iter().enumerate() {
             if index >= count {
@@ -68,23 +67,34 @@ impl Outputs {
     }
 }
 
-/// Writes the first `lanes` outputs.
+/// Writes the first `lanes` outputs, at most 16.
 ///
 /// # Safety
 /// As many bytes are writable.
-#[inline]
-#[target_feature(enable = "neon")]
+#[inline(always)]
 pub(super) unsafe fn store(target: *mut i8, lanes: usize, outputs: int8x16_t) {
     // SAFETY: as the caller promises.
     unsafe {
         match lanes {
             16 => vst1q_s8(target, outputs),
             8 => vst1_s8(target, vget_low_s8(outputs)),
-            lanes => {
+            _ => {
                 let mut bytes = [0; 16];
                 vst1q_s8(bytes.as_mut_ptr(), outputs);
-                target.copy_from_nonoverlapping(bytes.as_ptr(), lanes.min(16));
+                store_bytes(target, lanes, &bytes);
             }
         }
     }
+}
+
+/// Writes the first `lanes` of these bytes. Said to be cold, so that the loops around [`store`] keep their vectors in registers that a
+/// call destroys.
+///
+/// # Safety
+/// As many bytes are writable.
+#[cold]
+#[inline(never)]
+unsafe fn store_bytes(target: *mut i8, lanes: usize, bytes: &[i8; 16]) {
+    // SAFETY: as the caller promises; the bytes are 16.
+    unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), lanes.min(16)) };
 }
