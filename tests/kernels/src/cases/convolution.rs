@@ -37,6 +37,12 @@ impl Along {
         Along { kernel, stride, dilation, padding, inputs, outputs }
     }
 
+    /// A kernel of 3 that sees every element and as many on both sides as it needs, as most kernels of trained models.
+    fn plain(random: &mut Random) -> Along {
+        let inputs = 1 + random.below(if cfg!(miri) { 3 } else { 9 }) as u32;
+        Along { kernel: 3, stride: 1, dilation: 1, padding: 1, inputs, outputs: inputs }
+    }
+
     /// A kernel of 1 that sees every element.
     fn pointwise(random: &mut Random) -> Along {
         let inputs = 1 + random.below(if cfg!(miri) { 3 } else { 7 }) as u32;
@@ -59,9 +65,10 @@ pub fn conv2d(data_type: DataType, random: &mut Random) -> Case {
 }
 
 pub fn depthwise_conv2d(data_type: DataType, random: &mut Random) -> Case {
+    let is_plain = once_in(random, 3);
     let [rows, columns] = [(); 2].map(|()| {
         let kernel = choose(random, &[1, 2, 3, 3, 3, 4, 5]);
-        Along::random(random, kernel)
+        if is_plain { Along::plain(random) } else { Along::random(random, kernel) }
     });
     let channels = choose(random, CHANNELS);
     convolution(Operator::DepthwiseConv2d, data_type, random, [&rows, &columns], [channels, 1, 1])
@@ -118,6 +125,13 @@ pub fn filter(random: &mut Random, data_type: DataType, outputs: usize, values: 
         })
         .collect();
     let largest = (values as f64).sqrt() * 127.0 * 73.0;
-    let (multiplier, shift) = (0..outputs).map(|_| requantization(random, largest)).unzip();
+    // Layers of trained models scale every channel down, for which families have a shorter way.
+    let most = if once_in(random, 2) { -1 } else { 30 };
+    let (multiplier, shift) = (0..outputs)
+        .map(|_| {
+            let (multiplier, shift) = requantization(random, largest);
+            (multiplier, shift.min(most))
+        })
+        .unzip();
     Filter::Int8 { weights, bias, multiplier, shift }
 }

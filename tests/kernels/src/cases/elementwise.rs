@@ -8,7 +8,9 @@ use crate::case::{Attributes, Case, Input, Values};
 use crate::random::Random;
 
 fn dims(random: &mut Random) -> [u32; 4] {
-    [1, 2, 4, 9].map(|bound| 1 + random.below(bound) as u32)
+    // Sometimes more elements than are handed out at once.
+    let most = if once_in(random, 4) && !cfg!(miri) { [1, 6, 6, 24] } else { [1, 2, 4, 9] };
+    most.map(|bound| 1 + random.below(bound) as u32)
 }
 
 /// Two inputs that stretch to the output, and whether the output may be written over the first one.
@@ -42,6 +44,7 @@ pub fn addition(operator: Operator, data_type: DataType, random: &mut Random) ->
         let raised = f64::from(1 << 28);
         let to_common = |random: &mut Random| match random.below(4) {
             0 => requantization(random, 1.0),
+            1 => (1 << 30, 0),
             _ => (requantization(random, 1.0).0, -(random.below(4) as i32)),
         };
         (attributes.left_multiplier, attributes.left_shift) = to_common(random);
