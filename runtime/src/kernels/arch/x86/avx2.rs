@@ -4,7 +4,7 @@ use super::super::{Band, Convolution, Dense, Depthwise as DepthwiseJob, Kernels,
 use super::layout::{Depthwise, Layout, Vectors};
 use super::lines::prepare_depthwise;
 use super::panels::{prepare_convolution, prepare_dense};
-use super::prepared::{Prepared, groups};
+use super::prepared::{Prepared, aligned, groups};
 use super::requantize_avx2::Requantization;
 use super::tiles::{Product, for_each_tile};
 use super::{depthwise_avx2, image, product_avx2, sequences};
@@ -61,12 +61,13 @@ fn conv2d(job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>) -> Op
     let shape = &job.shape;
     let layout = Layout::of(VECTORS, shape)?;
     let prepared = Prepared::of(VECTORS, layout.panels * shape.groups, layout.depth()?, workspace.prepared)?;
-    let image: &mut [i16] = bytemuck::try_cast_slice_mut(&mut *workspace.scratch).ok()?;
+    let scratch = aligned(workspace.scratch);
+    let image: &mut [i16] = bytemuck::try_cast_slice_mut(&mut *scratch).ok()?;
     let border = job.quantization.input_zero_point as i16;
     image::copy(&layout, shape, band.input, image, border, |values, wide| widen(values, wide));
     let requantization = Requantization::of(&job.quantization, prepared.is_fast);
     let product = Product { layout, output_stride: shape.output[2] };
-    for_each_tile(&product, shape, &prepared, workspace.scratch, band.output, |tile| {
+    for_each_tile(&product, shape, &prepared, scratch, band.output, |tile| {
         // SAFETY: the walk makes sure of it.
         unsafe { product_avx2::multiply(&product, &requantization, tile) }
     });
@@ -78,7 +79,7 @@ fn depthwise_conv2d(job: &DepthwiseJob<'_>, band: Band<'_>, workspace: Workspace
     let shape = &job.shape;
     let layout = Depthwise::of(VECTORS, shape)?;
     let prepared = Prepared::of(VECTORS, layout.phases, layout.depth()?, workspace.prepared)?;
-    let planes: &mut [i32] = bytemuck::try_cast_slice_mut(workspace.scratch).ok()?;
+    let planes: &mut [i32] = bytemuck::try_cast_slice_mut(aligned(workspace.scratch)).ok()?;
     let requantization = Requantization::of(&job.quantization, prepared.is_fast);
     let border = job.quantization.input_zero_point as i8;
     sequences::for_each_row(

@@ -57,20 +57,24 @@ unsafe fn taps<const FAST: bool>(layout: &Depthwise, requantization: &Requantiza
     let load = |words: *const i32| unsafe { _mm256_loadu_si256(words.cast()) };
     // SAFETY: the sequence has the constants of its channels.
     let channels = unsafe { Channels::load(place.constants) };
-    let (mut first, mut output, mut left) = (place.words, place.output, place.values);
-    for _ in 0..place.count {
-        let mut sums = channels.start;
-        for plane in 0..layout.planes {
-            for tap in 0..layout.taps {
-                let words = first.wrapping_add(plane * place.plane_words + tap * layout.tap_words);
-                let weights = weight(plane * layout.taps + tap);
-                sums = _mm256_add_epi32(sums, _mm256_madd_epi16(load(words), weights));
+    for row in 0..place.rows {
+        let mut first = place.words.wrapping_add(row * place.row_words);
+        let mut output = place.output.wrapping_add(row * place.row_values);
+        let mut left = place.values;
+        for _ in 0..place.count {
+            let mut sums = channels.start;
+            for plane in 0..layout.planes {
+                for tap in 0..layout.taps {
+                    let words = first.wrapping_add(plane * place.plane_words + tap * layout.tap_words);
+                    let weights = weight(plane * layout.taps + tap);
+                    sums = _mm256_add_epi32(sums, _mm256_madd_epi16(load(words), weights));
+                }
             }
+            // SAFETY: the vector has so many outputs.
+            unsafe { store(output, requantization.outputs::<FAST>(sums, &channels), left) };
+            first = first.wrapping_add(layout.steps[0]);
+            output = output.wrapping_add(layout.steps[1]);
+            left = left.wrapping_sub(place.lost);
         }
-        // SAFETY: the vector has so many outputs.
-        unsafe { store(output, requantization.outputs::<FAST>(sums, &channels), left) };
-        first = first.wrapping_add(layout.steps[0]);
-        output = output.wrapping_add(layout.steps[1]);
-        left = left.wrapping_sub(place.lost);
     }
 }

@@ -17,20 +17,12 @@ pub(super) fn copy<T: Copy>(
     let [_, width] = layout.padded;
     let left = (shape.columns.padding as usize).min(width);
     let inside = w.min(width - left) * c;
-    let mut lines = input.chunks_exact((w * c).max(1)).take(h);
-    let mut rows = image.chunks_exact_mut((width * c).max(1));
-    for row in rows.by_ref().take((shape.rows.padding as usize).min(layout.padded[0])) {
-        row.fill(border);
+    let lines = input.chunks_exact((w * c).max(1)).take(h);
+    let above = shape.rows.padding as usize;
+    if [inside, above + h] != [width * c, layout.padded[0]] || above > 0 {
+        image.fill(border);
     }
-    for row in rows {
-        let Some(line) = lines.next() else {
-            row.fill(border);
-            continue;
-        };
-        let Some((before, row)) = row.split_at_mut_checked(left * c) else { return };
-        let Some((row, behind)) = row.split_at_mut_checked(inside) else { return };
-        before.fill(border);
-        convert(line.get(..inside).unwrap_or_default(), row);
-        behind.fill(border);
+    for (row, line) in image.chunks_exact_mut((width * c).max(1)).skip(above).zip(lines) {
+        convert(line.get(..inside).unwrap_or_default(), row.get_mut(left * c..).unwrap_or_default());
     }
 }

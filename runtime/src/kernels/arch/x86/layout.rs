@@ -48,10 +48,14 @@ impl Vectors {
 
 /// Vectors of constants for each vector of channels.
 pub(super) const CONSTANTS: usize = 5;
+/// Bytes of a cache line, and of the largest vectors: one that lies on two lines is slow to load.
+pub(super) const LINE: usize = 64;
 /// Bytes at the start of prepared memory: whether the fast requantization is exact.
-pub(super) const HEADER: usize = 64;
-/// What is lost where memory that is aligned to 16 bytes is used from the next multiple of 64 on.
-pub(super) const ALIGNMENT_LOSS: usize = 48;
+pub(super) const HEADER: usize = LINE;
+/// What is lost where memory that is aligned to 16 bytes is used from the next multiple of [`LINE`] on.
+pub(super) const ALIGNMENT_LOSS: usize = LINE - 16;
+/// Planes of output rows that are computed one vector of channels after the other: what stays in the first cache.
+const PLANES_BYTES: usize = 12 << 10;
 /// Behind an image: the last word of a row may reach over its end.
 const SLACK: usize = 16;
 
@@ -142,7 +146,7 @@ pub(in super::super) fn conv2d(vectors: Vectors, shape: &ConvolutionShape) -> Op
     let layout = Layout::of(vectors, shape)?;
     let panels = layout.panels.checked_mul(shape.groups)?;
     Some(Needs {
-        scratch: layout.image_bytes(shape.input[2])?,
+        scratch: layout.image_bytes(shape.input[2])?.checked_add(ALIGNMENT_LOSS)?,
         prepared: panel_bytes(vectors, panels, layout.depth()?)?,
     })
 }
@@ -160,7 +164,7 @@ pub(in super::super) fn fully_connected(vectors: Vectors, inputs: usize, outputs
 pub(in super::super) fn depthwise_conv2d(vectors: Vectors, shape: &ConvolutionShape) -> Option<Needs> {
     let layout = Depthwise::of(vectors, shape)?;
     Some(Needs {
-        scratch: layout.plane_bytes()?.checked_mul(layout.planes)?,
+        scratch: layout.row_bytes()?.checked_mul(layout.rows_at_once)?.checked_add(ALIGNMENT_LOSS)?,
         prepared: panel_bytes(vectors, layout.phases, layout.depth()?)?,
     })
 }
@@ -173,12 +177,14 @@ fn panel_bytes(vectors: Vectors, panels: usize, depth: usize) -> Option<usize> {
 
 /// Sizes of a depthwise convolution.
 ///
-/// For one output row after the other, the input rows it sees are brought into scratch so that a word holds the values of one channel in
+/// For some output rows at a time, the input rows each of them sees are brought into scratch so that a word holds the values of one channel in
 /// consecutive kernel rows: a *plane* for each 2 or 4 kernel rows. The taps of an output row are then words of a plane at
 /// constant distances.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Depthwise {
     pub vectors: Vectors,
+    /// Output rows whose planes are in scratch at a time.
+    pub rows_at_once: usize,
     /// Words of a plane that are filled.
     pub row_words: usize,
     pub planes: usize,
@@ -212,8 +218,9 @@ impl Depthwise {
         let values = if is_flat { width.checked_mul(channels)? } else { channels };
         let phases = if is_flat { common } else { channels.div_ceil(lanes) };
         let period = common.checked_mul(lanes)?;
-        Some(Depthwise {
+        let mut layout = Depthwise {
             vectors,
+            rows_at_once: 1,
             row_words,
             planes: (shape.rows.kernel as usize).div_ceil(vectors.values),
             taps: window.kernel as usize,
@@ -223,12 +230,19 @@ impl Depthwise {
             steps: if is_flat { [period; 2] } else { pixel },
             values,
             sequences: if is_flat { 1 } else { width },
-        })
+        };
+        layout.rows_at_once = (PLANES_BYTES / layout.row_bytes()?.max(1)).clamp(1, shape.output[0].max(1));
+        Some(layout)
     }
 
     /// Vectors of weights of a vector of channels.
     pub fn depth(&self) -> Option<usize> {
         self.planes.checked_mul(self.taps)
+    }
+
+    /// Bytes of the planes of an output row.
+    pub fn row_bytes(&self) -> Option<usize> {
+        self.plane_bytes()?.checked_mul(self.planes)
     }
 
     /// Bytes of a plane: a vector may begin at its last word.

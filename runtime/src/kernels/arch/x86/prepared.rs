@@ -2,7 +2,7 @@
 //!
 //! Weights of vectors of channels that are multiplied at once lie side by side: for each word of K one vector for each of them.
 
-use super::layout::{HEADER, Vectors};
+use super::layout::{HEADER, LINE, Vectors};
 
 /// The parts of prepared memory.
 pub(super) struct Prepared<'a> {
@@ -24,9 +24,15 @@ pub(super) struct Preparation<'a> {
 /// The start of prepared memory.
 pub(super) struct Header<'a>(&'a mut [u8]);
 
-/// Bytes before the next multiple of 64.
+/// Bytes before the next cache line.
 fn loss(start: *const u8) -> usize {
-    start.addr().wrapping_neg() % HEADER
+    start.addr().wrapping_neg() % LINE
+}
+
+/// Memory from the next cache line on.
+pub(super) fn aligned(memory: &mut [u8]) -> &mut [u8] {
+    let loss = loss(memory.as_ptr());
+    memory.get_mut(loss..).unwrap_or_default()
 }
 
 impl<'a> Prepared<'a> {
@@ -48,9 +54,7 @@ impl<'a> Preparation<'a> {
         depth: usize,
         memory: &'a mut [u8],
     ) -> Option<Preparation<'a>> {
-        let loss = loss(memory.as_ptr());
-        let aligned = memory.get_mut(loss..)?;
-        let (header, rest) = aligned.split_at_mut_checked(HEADER)?;
+        let (header, rest) = aligned(memory).split_at_mut_checked(HEADER)?;
         let (constants, rest) = rest.split_at_mut_checked(panels * vectors.constant_bytes())?;
         let weights = rest.get_mut(..panels.checked_mul(depth)?.checked_mul(vectors.bytes())?)?;
         Some(Preparation {

@@ -4,18 +4,22 @@ use super::super::ConvolutionShape;
 use super::layout::Depthwise;
 use super::prepared::Prepared;
 
-/// Vectors of outputs of a row that have the same channels.
+/// Vectors of outputs of some rows that have the same channels.
 pub(super) struct Sequence {
     /// The first tap of the first vector.
     pub words: *const i32,
-    /// Words from a plane to the next.
+    /// Words from a plane to the next, and from the planes of an output row to those of the next.
     pub plane_words: usize,
+    pub row_words: usize,
     pub weights: *const u8,
     pub constants: *const i32,
     pub output: *mut i8,
-    /// Number of vectors.
+    /// Number of rows, and outputs from one to the next.
+    pub rows: usize,
+    pub row_values: usize,
+    /// Number of vectors of a row.
     pub count: usize,
-    /// Outputs of the first vector; those of another one are fewer by `lost` for each before it. More than a vector has mean all.
+    /// Outputs of the first vector of a row; those of another one are fewer by `lost` for each before it. More than a vector has mean all.
     pub values: usize,
     pub lost: usize,
 }
@@ -41,7 +45,8 @@ pub(super) fn for_each_row(
     let (vector_bytes, constant_bytes) = (layout.vectors.bytes(), layout.vectors.constant_bytes());
     let (Some(depth), Some(plane_bytes)) = (layout.depth(), layout.plane_bytes()) else { return };
     let plane_words = plane_bytes / 4;
-    if planes.len() < plane_words * layout.planes
+    let row_words = plane_words * layout.planes;
+    if planes.len() < row_words * layout.rows_at_once
         || prepared.weights.len() < layout.phases * depth * vector_bytes
         || prepared.constants.len() < layout.phases * constant_bytes
         || output.len() < height * width * c
@@ -49,22 +54,32 @@ pub(super) fn for_each_row(
     {
         return;
     }
-    // The borders at the left and right stay as they are.
-    planes.fill(border);
     let left = (shape.columns.padding as usize * c).min(layout.row_words);
     let inside = (w * c).min(layout.row_words - left);
-    for (y, output) in output.chunks_exact_mut((width * c).max(1)).take(height).enumerate() {
-        let origin = shape.rows.origin(y as u32);
-        for (plane, words) in planes.chunks_exact_mut(plane_words.max(1)).take(layout.planes).enumerate() {
-            let mut lines = [None; 4];
-            for (value, line) in lines.iter_mut().take(layout.vectors.values).enumerate() {
-                let row = (plane * layout.vectors.values + value) as u32;
-                if row < shape.rows.kernel {
-                    let source = shape.rows.tap(origin, row, h as u32);
-                    *line = source.and_then(|source| input.get(source as usize * w * c..)?.get(..inside));
+    // The borders at the left and right stay as they are.
+    for words in planes.chunks_exact_mut(plane_words.max(1)).take(layout.planes * layout.rows_at_once) {
+        words.get_mut(..left).unwrap_or_default().fill(border);
+        words.get_mut(left + inside..).unwrap_or_default().fill(border);
+    }
+    let at_once = layout.rows_at_once;
+    for (band, output) in
+        output.chunks_mut((at_once * width * c).max(1)).take(height.div_ceil(at_once)).enumerate()
+    {
+        let first_row = band * at_once;
+        let rows = at_once.min(height - first_row);
+        for (y, planes) in (first_row..first_row + rows).zip(planes.chunks_exact_mut(row_words.max(1))) {
+            let origin = shape.rows.origin(y as u32);
+            for (plane, words) in planes.chunks_exact_mut(plane_words.max(1)).enumerate() {
+                let mut lines = [None; 4];
+                for (value, line) in lines.iter_mut().take(layout.vectors.values).enumerate() {
+                    let row = (plane * layout.vectors.values + value) as u32;
+                    if row < shape.rows.kernel {
+                        let source = shape.rows.tap(origin, row, h as u32);
+                        *line = source.and_then(|source| input.get(source as usize * w * c..)?.get(..inside));
+                    }
                 }
+                fill(&lines, words.get_mut(left..left + inside).unwrap_or_default());
             }
-            fill(&lines, words.get_mut(left..left + inside).unwrap_or_default());
         }
         for phase in 0..layout.phases {
             let first = phase * lanes;
@@ -75,9 +90,12 @@ pub(super) fn for_each_row(
             multiply(&Sequence {
                 words: planes.as_ptr().wrapping_add(first),
                 plane_words,
+                row_words,
                 weights: prepared.weights.as_ptr().wrapping_add(phase * depth * vector_bytes),
                 constants: prepared.constants.as_ptr().wrapping_add(phase * constant_bytes).cast(),
                 output: output.as_mut_ptr().wrapping_add(first),
+                rows,
+                row_values: width * c,
                 count,
                 values,
                 lost,
