@@ -2,7 +2,7 @@
 
 use super::gather::Gather;
 use super::gemm::{Sums, Tile};
-use super::requantize::{NO_BIAS, clamp, classify};
+use super::requantize::{NO_BIAS, clamp, classify, requantize};
 use crate::format::{ChannelBlock, WeightCell};
 use crate::kernels::arch::{Band, Convolution, OutputQuantization};
 use crate::kernels::parts::parts;
@@ -37,7 +37,7 @@ pub(super) fn conv2d(job: &Convolution<'_>, band: Band<'_>, scratch: &mut [u8]) 
                 // SAFETY: `columns` has `cells` cells, and the band's output `outputs` channels of this group for every pixel, `fits`
                 // says.
                 unsafe {
-                    gather.column(rows, x, column);
+                    gather.column(&rows, x, column);
                     partner = match partner {
                         None => Some(target),
                         Some(first) => {
@@ -106,7 +106,7 @@ impl Group<'_> {
                 unsafe { self.tile.multiply(weights, &NO_BIAS, [raw.as_mut_ptr().cast(); 2], 1) };
                 for (values, sums) in values.iter_mut().zip(raw) {
                     for (lane, (value, sum)) in values.iter_mut().zip(sums).enumerate() {
-                        *value = self.quantization.requantize(sum, channels, 4 * half + lane);
+                        *value = requantize(self.quantization, sum, channels, 4 * half + lane);
                     }
                 }
             } else {

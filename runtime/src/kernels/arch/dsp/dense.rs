@@ -2,7 +2,7 @@
 
 use core::arch::naked_asm;
 
-use super::requantize::{clamp, is_right_shift};
+use super::requantize::{clamp, is_right_shift, requantize};
 use crate::format::{ChannelBlock, LANES, WeightCell};
 use crate::kernels::arch::Dense;
 use crate::kernels::parts::parts;
@@ -63,7 +63,7 @@ pub(super) fn fully_connected(job: &Dense<'_>, input: &[i8], output: &mut [i8]) 
 fn scale_any(job: &Dense<'_>, channels: &ChannelBlock, sums: &[i32; LANES]) -> [i8; LANES] {
     let mut values = [0; LANES];
     for (lane, (value, (&sum, &bias))) in values.iter_mut().zip(sums.iter().zip(&channels.bias)).enumerate() {
-        *value = job.quantization.requantize(sum.wrapping_sub(bias), channels, lane);
+        *value = requantize(&job.quantization, sum.wrapping_sub(bias), channels, lane);
     }
     values
 }

@@ -29,7 +29,7 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, mut band: Band<'_>, scratch:
     if sums != Sums::Raw && is_three_by_three(&job.shape) {
         three_by_three::depthwise_conv2d(job, &mut band, scratch);
     } else {
-        any_kernel::depthwise_conv2d(job, &mut band);
+        any_kernel::depthwise_conv2d(job, &mut band, sums);
     }
     clamp(&job.quantization, band.output);
 }

@@ -15,8 +15,13 @@ pub(super) struct Gather<'a> {
     row_cells: usize,
     /// Bytes from one kernel row to the next.
     row_step: usize,
+    /// Bytes from what one output pixel sees to what the next one does.
+    pixel_step: usize,
     /// Whether the taps of a kernel row lie side by side.
     is_contiguous: bool,
+    /// The first output column that sees no padding, and the number of them. Those of kernel rows that do not lie side by side do not
+    /// count.
+    whole: [usize; 2],
 }
 
 /// The kernel rows of an output row.
@@ -25,14 +30,26 @@ pub(super) struct Rows {
     above: usize,
     inside: usize,
     below: usize,
-    /// Where the first one inside begins in the input.
+    /// Where the first one inside begins in the input: for output column 0, less its padding.
     start: usize,
+    /// Bytes from there to the end of the last one's last cell.
+    reach: usize,
 }
 
 impl<'a> Gather<'a> {
+    #[inline(never)]
     pub fn new(job: &'a Convolution<'_>, band: &Band<'a>, group: usize) -> Gather<'a> {
         let shape = &job.shape;
         let [_, w, c] = shape.input;
+        let window = &shape.columns;
+        let is_contiguous = window.kernel == 1 || shape.groups == 1 && window.dilation == 1;
+        let is_whole = |&x: &usize| {
+            let origin = window.origin(x as u32);
+            origin >= 0 && window.tap(origin, window.kernel - 1, w as u32).is_some()
+        };
+        let columns = if is_contiguous { shape.output[1] } else { 0 };
+        let first = (0..columns).find(is_whole).unwrap_or(columns);
+        let end = (first..columns).rev().find(is_whole).map_or(first, |last| last + 1);
         Gather {
             shape,
             input: band.input,
@@ -41,24 +58,35 @@ impl<'a> Gather<'a> {
             zero_point: job.quantization.input_zero_point as i8,
             row_cells: shape.row_cells(),
             row_step: w.wrapping_mul(c).wrapping_mul(shape.rows.dilation as usize),
-            is_contiguous: shape.columns.kernel == 1 || shape.groups == 1 && shape.columns.dilation == 1,
+            pixel_step: c.wrapping_mul(window.stride as usize),
+            is_contiguous,
+            whole: [first, end - first],
         }
     }
 
     /// The kernel rows of output row `y`.
+    #[inline(never)]
     pub fn rows(&self, y: usize) -> Rows {
         let [h, w, c] = self.shape.input;
         let window = &self.shape.rows;
         let origin = window.origin(y as u32);
         let is_inside = |&ky: &u32| window.tap(origin, ky, h as u32).is_some();
-        let above = (0..window.kernel).take_while(|ky| !is_inside(ky)).count();
-        let inside = (above as u32..window.kernel).take_while(is_inside).count();
-        let first = (above as i32).wrapping_mul(window.dilation as i32).wrapping_add(origin) as usize;
+        let above = (0..window.kernel).find(is_inside).unwrap_or(window.kernel);
+        let end = (above..window.kernel).find(|ky| !is_inside(ky)).unwrap_or(window.kernel);
+        let first = (above.wrapping_mul(window.dilation) as i32).wrapping_add(origin) as usize;
+        let row = first.wrapping_sub(self.first_input_row).wrapping_mul(w.wrapping_mul(c));
+        let inside = end.wrapping_sub(above) as usize;
         Rows {
-            above,
+            above: above as usize,
             inside,
-            below: (window.kernel as usize).wrapping_sub(above).wrapping_sub(inside),
-            start: first.wrapping_sub(self.first_input_row).wrapping_mul(w.wrapping_mul(c)),
+            below: window.kernel.wrapping_sub(end) as usize,
+            start: row
+                .wrapping_add(self.first_channel)
+                .wrapping_sub((self.shape.columns.padding as usize).wrapping_mul(c)),
+            reach: inside
+                .wrapping_sub(1)
+                .wrapping_mul(self.row_step)
+                .wrapping_add(self.row_cells.wrapping_mul(4)),
         }
     }
 
@@ -67,91 +95,112 @@ impl<'a> Gather<'a> {
     /// # Safety
     ///
     /// `target` must point to word 0 or 1 of as many cells of four words as the shape has.
-    pub unsafe fn column(&self, rows: Rows, x: usize, target: *mut u32) {
-        let [_, w, c] = self.shape.input;
-        let row_cells = self.row_cells;
-        let origin = self.shape.columns.origin(x as u32);
-        let taps = self.shape.columns.kernel as usize;
-        let first = origin.max(0) as usize;
-        let before = (first as i32).wrapping_sub(origin) as usize;
-        let behind = taps.wrapping_sub(before).saturating_sub(w.wrapping_sub(first));
-        let start = first.wrapping_mul(c).wrapping_add(self.first_channel).wrapping_add(rows.start);
-        let steps = rows.inside.wrapping_sub(1).wrapping_mul(self.row_step);
-        let end = start.wrapping_add(steps).wrapping_add(row_cells.wrapping_mul(4));
-        let row_words = row_cells.wrapping_mul(4);
+    #[inline(always)]
+    pub unsafe fn column(&self, rows: &Rows, x: usize, target: *mut u32) {
+        let row_words = self.row_cells.wrapping_mul(4);
         let inside = target.wrapping_add(rows.above.wrapping_mul(row_words));
-        let below = inside.wrapping_add(rows.inside.wrapping_mul(row_words));
+        let start = rows.start.wrapping_add(x.wrapping_mul(self.pixel_step));
+        let [first, count] = self.whole;
         // SAFETY: the rows above, inside and below are those of the kernel. Values that lie behind a row, and meet weights of zero,
-        // are read only if they lie in the input, as `end` shows.
+        // are read only if they lie in the input.
         unsafe {
-            fill(target, rows.above.wrapping_mul(row_cells), self.zero_point);
-            fill(below, rows.below.wrapping_mul(row_cells), self.zero_point);
-            if rows.inside == 0 {
-                return;
-            }
-            if self.is_contiguous && before | behind == 0 && start < end && end <= self.input.len() {
-                widen(self.input.as_ptr().add(start), inside, row_cells, rows.inside, self.row_step);
-                return;
-            }
-            for row in 0..rows.inside {
-                let line = rows.start.wrapping_add(row.wrapping_mul(self.row_step));
-                let target = inside.wrapping_add(row.wrapping_mul(row_words));
-                let line = self.input.get(line..).unwrap_or_default();
-                if self.is_contiguous {
-                    self.edge(
-                        line,
-                        first,
-                        before,
-                        taps.saturating_sub(before).saturating_sub(behind),
-                        target,
-                    );
-                } else {
-                    self.taps(line, origin, target);
+            if rows.above | rows.below != 0 {
+                fill(target, rows.above.wrapping_mul(self.row_cells), self.zero_point);
+                let below = inside.wrapping_add(rows.inside.wrapping_mul(row_words));
+                fill(below, rows.below.wrapping_mul(self.row_cells), self.zero_point);
+                if rows.inside == 0 {
+                    return;
                 }
+            }
+            // The start cannot wrap where no padding is seen.
+            if x.wrapping_sub(first) < count && start.wrapping_add(rows.reach) <= self.input.len() {
+                widen(self.input.as_ptr().add(start), inside, self.row_cells, rows.inside, self.row_step);
+            } else {
+                self.partial(rows, x, start, inside);
             }
         }
     }
 
-    /// A kernel row at an edge: `before` taps of padding, `seen` taps from pixel `first` on, and padding.
+    /// As [`Gather::column`], for the rows inside: of a pixel that sees padding or the end of the input, or taps that lie apart.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Gather::column`].
+    #[inline(never)]
+    unsafe fn partial(&self, rows: &Rows, x: usize, start: usize, mut target: *mut u32) {
+        let [_, w, c] = self.shape.input;
+        let origin = self.shape.columns.origin(x as u32);
+        let channels = self.shape.channels_in();
+        // Of a kernel row that lies side by side: values of padding before the image, and where it ends.
+        let before = (-origin).max(0) as usize * channels;
+        let end = (w as i32).wrapping_sub(origin).max(0) as usize;
+        let end = end.min(self.shape.columns.kernel as usize).wrapping_mul(channels).max(before);
+        for row in 0..rows.inside {
+            let start = start.wrapping_add(row.wrapping_mul(self.row_step));
+            // SAFETY: one kernel row after the other.
+            unsafe {
+                if self.is_contiguous {
+                    self.edge(start, before, end, target);
+                } else {
+                    let line = start
+                        .wrapping_sub((origin as usize).wrapping_mul(c))
+                        .wrapping_sub(self.first_channel);
+                    self.taps(self.input.get(line..).unwrap_or_default(), origin, target);
+                }
+            }
+            target = target.wrapping_add(4 * self.row_cells);
+        }
+    }
+
+    /// A kernel row of which the values from `before` to `end` lie in the image; `start` is where the first one lies, or would.
     ///
     /// # Safety
     ///
     /// As for [`Gather::column`], for one kernel row.
-    unsafe fn edge(&self, line: &[i8], first: usize, before: usize, seen: usize, mut target: *mut u32) {
-        let [_, _, c] = self.shape.input;
-        let channels = self.shape.channels_in();
-        let values = line.get(first.wrapping_mul(c).wrapping_add(self.first_channel)..).unwrap_or_default();
-        let values = values.get(..seen.wrapping_mul(channels)).unwrap_or(values);
-        let before = before.wrapping_mul(channels);
-        let (words, skip) = ((before / 4).min(self.row_cells), before % 4);
-        // SAFETY: as many cells as the row has, as `left` shows; values that are there.
+    #[inline(always)]
+    unsafe fn edge(&self, start: usize, before: usize, end: usize, target: *mut u32) {
+        let whole = before.div_ceil(4)..(end / 4).max(before.div_ceil(4));
+        // SAFETY: whole cells of the image, and single words, as many as the row has cells.
         unsafe {
-            fill(target, words, self.zero_point);
-            target = target.wrapping_add(4 * words);
-            let mut left = self.row_cells.wrapping_sub(words);
-            let mut values = values;
-            if skip != 0 && left != 0 {
-                let word = partial(values, skip, self.zero_point);
-                widen(word.as_ptr(), target, 1, 1, 0);
-                target = target.wrapping_add(4);
-                values = values.get(4 - skip..).unwrap_or_default();
-                left -= 1;
+            fill(target, before / 4, self.zero_point);
+            if before % 4 != 0 {
+                self.word(start, before / 4, before, end, target);
             }
-            let whole = left.min(values.len() / 4);
-            if whole != 0 {
-                widen(values.as_ptr(), target, whole, 1, 0);
-                target = target.wrapping_add(4 * whole);
-                values = values.get(4 * whole..).unwrap_or_default();
-                left -= whole;
+            if !whole.is_empty() {
+                if let Some(values) = self.input.get(start.wrapping_add(4 * whole.start)..) {
+                    widen(
+                        values.as_ptr(),
+                        target.add(4 * whole.start),
+                        whole.len().min(values.len() / 4),
+                        1,
+                        0,
+                    );
+                }
             }
-            if !values.is_empty() && left != 0 {
-                let word = partial(values, 0, self.zero_point);
-                widen(word.as_ptr(), target, 1, 1, 0);
-                target = target.wrapping_add(4);
-                left -= 1;
+            let mut left = whole.end;
+            if left < self.row_cells && end > 4 * left {
+                self.word(start, left, before, end, target);
+                left += 1;
             }
-            fill(target, left, self.zero_point);
+            fill(target.add(4 * left), self.row_cells.wrapping_sub(left), self.zero_point);
         }
+    }
+
+    /// Cell `index` of a kernel row that lies partly outside of the image.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Gather::edge`]; the row must have the cell.
+    #[inline(always)]
+    unsafe fn word(&self, start: usize, index: usize, before: usize, end: usize, target: *mut u32) {
+        let mut word = [self.zero_point; 4];
+        for (k, value) in (4 * index..).zip(&mut word) {
+            if k >= before && k < end {
+                *value = self.input.get(start.wrapping_add(k)).copied().unwrap_or(0);
+            }
+        }
+        // SAFETY: one cell.
+        unsafe { widen(word.as_ptr(), target.add(4 * index), 1, 1, 0) };
     }
 
     /// A kernel row whose taps do not lie side by side.
@@ -197,16 +246,6 @@ impl<'a> Gather<'a> {
             }
         }
     }
-}
-
-/// The first of `values` from place `skip` on, `other` around them.
-#[inline(always)]
-fn partial(values: &[i8], skip: usize, other: i8) -> [i8; 4] {
-    let mut word = [other; 4];
-    for (slot, &value) in word.iter_mut().skip(skip).zip(values) {
-        *slot = value;
-    }
-    word
 }
 
 /// Writes `value` to both words of a column in each of `cells` cells.

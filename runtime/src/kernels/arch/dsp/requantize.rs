@@ -1,5 +1,7 @@
 //! When sums can be scaled by one SMMLAR, and the way for those that cannot.
 
+use core::arch::naked_asm;
+
 use super::gemm::Sums;
 use crate::format::{ChannelBlock, LANES};
 use crate::kernels::arch::OutputQuantization;
@@ -13,24 +15,55 @@ const PRODUCT: u64 = 127 * 128;
 /// one for a negative sum, which rounds half away from zero. That is `scale_rounding_twice` and the zero point for shifts of −22
 /// to −1 and sums below 2³⁰: nothing overflows. (A sum may be negative where its scaled value is 0: (0 − 1 + 2^(s − 1)) >> s is 0 too.)
 pub(super) fn classify(channels: &[ChannelBlock], count: usize, terms: usize) -> Sums {
-    let (blocks, lanes) = (count / LANES, count % LANES);
-    // All bits that occur in the magnitude of a bias; the sign if all shifts have it.
-    let (mut biases, mut shifts, mut least) = (0i32, -1i32, -1i32);
-    for (index, block) in channels.iter().take(count.div_ceil(LANES)).enumerate() {
-        let lanes = if index < blocks { LANES } else { lanes };
-        for (&bias, &shift) in block.bias.iter().zip(&block.shift).take(lanes) {
-            biases |= bias ^ (bias >> 31);
-            shifts &= shift;
-            least = least.min(shift);
-        }
+    let Some(channels) = channels.get(..count.div_ceil(LANES)) else { return Sums::Raw };
+    let mut found = [0; 2];
+    if count != 0 {
+        // SAFETY: `count` channels are there.
+        unsafe { look(channels.as_ptr(), count, &mut found) };
     }
-    let reach = (terms as u64).saturating_mul(PRODUCT).saturating_add(biases as u64 + 1);
+    let [biases, exponent] = found;
+    let reach = (terms as u64).saturating_mul(PRODUCT).saturating_add(u64::from(biases) + 1);
     match reach {
-        _ if least < -22 || shifts >= 0 => Sums::Raw,
+        _ if exponent > 21 => Sums::Raw,
         0..0x80_0000 => Sums::Short,
         0..0x4000_0000 => Sums::Long,
         _ => Sums::Raw,
     }
+}
+
+/// Writes all bits that occur in the magnitude of a bias, or its complement, and the largest −1 − shift, as an unsigned number.
+///
+/// # Safety
+///
+/// There must be as many channels, and at least one.
+#[unsafe(naked)]
+unsafe extern "C" fn look(channels: *const ChannelBlock, count: usize, found: &mut [u32; 2]) {
+    naked_asm!(
+        "push {{r4-r7, lr}}",
+        "movs r3, #0",
+        "movs r4, #0",
+        "2:",
+        "movs r5, #8",
+        "3:",
+        "ldr r6, [r0]",
+        "ldr r7, [r0, #96]",
+        "adds r0, #4",
+        "eor.w r6, r6, r6, asr #31",
+        "orrs r3, r6",
+        "mvns r7, r7",
+        "cmp r7, r4",
+        "it hi",
+        "movhi r4, r7",
+        "subs r1, #1",
+        "beq 4f",
+        "subs r5, #1",
+        "bne 3b",
+        "adds r0, #96",
+        "b 2b",
+        "4:",
+        "strd r3, r4, [r2]",
+        "pop {{r4-r7, pc}}",
+    )
 }
 
 /// Channels without bias, for raw sums.
@@ -52,4 +85,15 @@ pub(super) fn clamp(quantization: &OutputQuantization, outputs: &mut [i8]) {
 pub(super) fn is_right_shift(channels: &[ChannelBlock], count: usize) -> bool {
     let shifts = channels.iter().flat_map(|block| &block.shift).take(count);
     shifts.fold(-1, |all, shift| all & shift) < 0
+}
+
+/// The output for a sum of products, whatever the channel's bias, multiplier and shift.
+#[inline(never)]
+pub(super) fn requantize(
+    quantization: &OutputQuantization,
+    sum: i32,
+    channels: &ChannelBlock,
+    lane: usize,
+) -> i8 {
+    quantization.requantize(sum, channels, lane)
 }

@@ -3,120 +3,178 @@
 use core::arch::naked_asm;
 use core::ops::Range;
 
-use crate::format::LANES;
+use crate::format::{ChannelBlock, LANES};
+use crate::kernels::arch::dsp::gemm::Sums;
+use crate::kernels::arch::dsp::requantize::requantize;
 use crate::kernels::arch::{Band, Depthwise};
 use crate::kernels::window::Window;
 
-/// Taps of `window` on one dimension that lie in the input.
-fn inside(window: &Window, origin: i32, inputs: usize) -> Range<u32> {
-    let is_inside = |&tap: &u32| window.tap(origin, tap, inputs as u32).is_some();
-    let first = (0..window.kernel).find(is_inside).unwrap_or(window.kernel);
-    let end = (first..window.kernel).find(|tap| !is_inside(tap)).unwrap_or(window.kernel);
-    first..end
+/// Taps that lie in the input, on one dimension, and where the first of them lies.
+struct Inside {
+    taps: Range<usize>,
+    start: usize,
 }
 
-/// A rectangle of taps and the values that they see.
+impl Inside {
+    #[inline(never)]
+    fn of(window: &Window, output: usize, inputs: usize) -> Inside {
+        let origin = window.origin(output as u32);
+        let is_inside = |&tap: &u32| window.tap(origin, tap, inputs as u32).is_some();
+        let first = (0..window.kernel).find(is_inside).unwrap_or(window.kernel);
+        let end = (first..window.kernel).find(|tap| !is_inside(tap)).unwrap_or(window.kernel);
+        let start = (first.wrapping_mul(window.dilation) as i32).wrapping_add(origin) as usize;
+        Inside { taps: first as usize..end as usize, start }
+    }
+}
+
+/// A rectangle of taps and the values that they see. The order of the fields is that of the registers.
+#[derive(Clone, Copy)]
 #[repr(C)]
 struct Rectangle {
-    /// Weights of the first tap, those of the next 8 bytes behind.
+    /// Weights of the first tap, those of the next one 8 bytes behind.
     lines: *const i8,
     values: *const i8,
-    /// From one tap to the next, in values.
+    /// From one tap to the next, in bytes of values.
     step: usize,
-    /// From the last tap of a row to the first of the next one, in weights and values.
+    rows: usize,
+    taps: usize,
+    /// From the end of a row to the start of the next one, in bytes of weights and of values.
     lines_step: usize,
     row_step: usize,
-    taps: usize,
-    rows: usize,
 }
 
-/// Writes the rows of a band.
-pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>) {
+/// The kernel of a layer, as it lies on memory.
+#[derive(Clone, Copy)]
+struct Kernel {
+    columns: usize,
+    lines: *const i8,
+    step: usize,
+    row_step: usize,
+}
+
+impl Kernel {
+    /// The taps of some rows and columns, which see `values`, all the same if these are padding.
+    fn rectangle(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        values: *const i8,
+        is_padding: bool,
+    ) -> Rectangle {
+        let (taps, rows, first) =
+            (columns.len(), rows.len(), rows.start.wrapping_mul(self.columns).wrapping_add(columns.start));
+        let [step, row_step] = if is_padding { [0, 0] } else { [self.step, self.row_step] };
+        Rectangle {
+            lines: self.lines.wrapping_add(LANES.wrapping_mul(first)),
+            values,
+            step,
+            rows: if taps == 0 { 0 } else { rows },
+            taps,
+            lines_step: LANES.wrapping_mul(self.columns.wrapping_sub(taps)),
+            row_step: row_step.wrapping_sub(step.wrapping_mul(taps)),
+        }
+    }
+}
+
+/// Writes the rows of a band. Weights, channels and output must be complete.
+#[inline(never)]
+pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, kind: Sums) {
     let shape = &job.shape;
     let [h, w, c] = shape.input;
-    let width = shape.output[1];
-    let (rows, columns) = (&shape.rows, &shape.columns);
-    let taps = shape.taps();
+    let (rows, columns) = (shape.rows.kernel as usize, shape.columns.kernel as usize);
     let padding = [job.quantization.input_zero_point as i8; 4];
-    let mut pixels = band.output.chunks_exact_mut(c);
+    let kernel = Kernel {
+        columns,
+        lines: job.weights.as_ptr().cast(),
+        step: c.wrapping_mul(shape.columns.dilation as usize),
+        row_step: w.wrapping_mul(c).wrapping_mul(shape.rows.dilation as usize),
+    };
+    let rounding = job.quantization.output_zero_point.wrapping_mul(2).wrapping_add(1);
+    let mut target = band.output.as_mut_ptr();
     for y in band.rows.clone() {
-        let origin_y = rows.origin(y as u32);
-        let inside_y = inside(rows, origin_y, h);
-        let top = rows.tap(origin_y, inside_y.start, h as u32).unwrap_or(0) as usize;
-        let line = top.wrapping_sub(band.first_input_row).wrapping_mul(w);
-        for x in 0..width {
-            let origin_x = columns.origin(x as u32);
-            let inside_x = inside(columns, origin_x, w);
-            let left = columns.tap(origin_x, inside_x.start, w as u32).unwrap_or(0) as usize;
-            let start = line.wrapping_add(left).wrapping_mul(c);
-            let (step, row_step) =
-                (columns.dilation as usize * c, (rows.dilation as usize * w).wrapping_mul(c));
+        let vertical = Inside::of(&shape.rows, y, h);
+        for x in 0..shape.output[1] {
+            let horizontal = Inside::of(&shape.columns, x, w);
+            let row = vertical.start.wrapping_sub(band.first_input_row).wrapping_mul(w);
+            let start = row.wrapping_add(horizontal.start).wrapping_mul(c);
+            let values = band.input.as_ptr().wrapping_add(start);
+            let (inner_y, inner_x) = (vertical.taps.clone(), horizontal.taps.clone());
+            let outside = |rows, columns| kernel.rectangle(rows, columns, padding.as_ptr(), true);
+            // The taps that lie in the image first.
+            let mut rectangles = [
+                kernel.rectangle(inner_y.clone(), inner_x.clone(), values, false),
+                outside(0..inner_y.start, 0..columns),
+                outside(inner_y.end..rows, 0..columns),
+                outside(inner_y.clone(), 0..inner_x.start),
+                outside(inner_y.clone(), inner_x.end..columns),
+            ];
             let last = start
-                .wrapping_add((inside_y.len().wrapping_sub(1)).wrapping_mul(row_step))
-                .wrapping_add((inside_x.len().wrapping_sub(1)).wrapping_mul(step));
-            let Some(outputs) = pixels.next() else { return };
-            for (quad, outputs) in outputs.chunks_mut(4).enumerate() {
-                let channel = 4 * quad;
-                let (block, half) = (quad / 2, quad % 2);
-                let (Some(lines), Some(channels)) =
-                    (job.weights.get(block * taps..block * taps + taps), job.channels.get(block))
-                else {
-                    return;
-                };
+                .wrapping_add(inner_y.len().wrapping_sub(1).wrapping_mul(kernel.row_step))
+                .wrapping_add(inner_x.len().wrapping_sub(1).wrapping_mul(kernel.step));
+            let mut lines_step = 4;
+            for channel in (0..c).step_by(4) {
+                let (block, half) = (channel / LANES, channel % LANES);
+                let Some(channels) = job.channels.get(block) else { return };
+                let lanes = (c - channel).min(4);
                 let mut sums = [0; 4];
-                let lines = lines.as_ptr().cast::<i8>().wrapping_add(4 * half);
-                let mut add =
-                    |ky: Range<u32>, kx: Range<u32>, values: *const i8, step: usize, row_step: usize| {
-                        if ky.is_empty() || kx.is_empty() {
-                            return;
-                        }
-                        let tap = (ky.start * columns.kernel + kx.start) as usize;
-                        let count = kx.len();
-                        let rectangle = Rectangle {
-                            lines: lines.wrapping_add(LANES * tap),
-                            values,
-                            step,
-                            lines_step: LANES * (columns.kernel as usize - count),
-                            row_step: row_step.wrapping_sub(step.wrapping_mul(count)),
-                            taps: count,
-                            rows: ky.len(),
-                        };
-                        // SAFETY: the taps are in the block's lines; the values are those of the taps.
-                        unsafe { add_products(&rectangle, &mut sums) };
-                    };
-                let zero = padding.as_ptr();
-                add(0..inside_y.start, 0..columns.kernel, zero, 0, 0);
-                add(inside_y.end..rows.kernel, 0..columns.kernel, zero, 0, 0);
-                add(inside_y.clone(), 0..inside_x.start, zero, 0, 0);
-                add(inside_y.clone(), inside_x.end..columns.kernel, zero, 0, 0);
-                if !inside_y.is_empty() && !inside_x.is_empty() {
-                    if last.wrapping_add(channel).wrapping_add(4) <= band.input.len() {
-                        let values = band.input.as_ptr().wrapping_add(start.wrapping_add(channel));
-                        add(inside_y.clone(), inside_x.clone(), values, step, row_step);
-                    } else {
-                        // The last taps have no whole word before the end of the input.
-                        for ky in inside_y.clone() {
-                            for kx in inside_x.clone() {
-                                let row = start.wrapping_add((ky - inside_y.start) as usize * row_step);
-                                let tap = row
-                                    .wrapping_add((kx - inside_x.start) as usize * step)
-                                    .wrapping_add(channel);
-                                let mut word = [0; 4];
-                                for (slot, &value) in
-                                    word.iter_mut().zip(band.input.get(tap..).unwrap_or_default())
-                                {
-                                    *slot = value;
-                                }
-                                add(ky..ky + 1, kx..kx + 1, word.as_ptr(), 0, 0);
-                            }
+                // SAFETY: the taps are those of the block, and see values in the input or the padding; behind the last value nothing
+                // is read. The outputs of this pixel are in the band's output.
+                unsafe {
+                    let mut rest = rectangles.iter();
+                    if lanes < 4 && last.wrapping_add(channel + 4) > band.input.len() {
+                        if let Some(rectangle) = rest.next() {
+                            add_single(rectangle, lanes, &mut sums);
                         }
                     }
+                    for rectangle in rest {
+                        if rectangle.rows != 0 {
+                            add_products(rectangle, &mut sums);
+                        }
+                    }
+                    let mut values = [0i8; 4];
+                    if kind == Sums::Raw {
+                        for (lane, (value, sum)) in values.iter_mut().zip(sums).enumerate() {
+                            *value = requantize(&job.quantization, sum, channels, half + lane);
+                        }
+                    } else {
+                        let channels = core::ptr::from_ref(channels).wrapping_byte_add(4 * half);
+                        scale(&sums, channels, rounding, &mut values);
+                    }
+                    target.copy_from_nonoverlapping(values.as_ptr(), lanes);
                 }
-                for (lane, (output, sum)) in outputs.iter_mut().zip(sums).enumerate() {
-                    *output = job.quantization.requantize(sum, channels, 4 * half + lane);
+                target = target.wrapping_add(lanes);
+                for rectangle in &mut rectangles {
+                    rectangle.lines = rectangle.lines.wrapping_add(lines_step);
+                    if rectangle.values != padding.as_ptr() {
+                        rectangle.values = rectangle.values.wrapping_add(4);
+                    }
                 }
+                // To the other half of a block, or to the next one.
+                lines_step = (LANES * rows).wrapping_mul(columns).wrapping_sub(lines_step);
             }
         }
+    }
+}
+
+/// As [`add_products`] for less than four channels: nothing behind them is read.
+///
+/// # Safety
+///
+/// As for [`add_products`], with `lanes` for four values.
+#[inline(never)]
+unsafe fn add_single(rectangle: &Rectangle, lanes: usize, sums: &mut [i32; 4]) {
+    let (mut lines, mut values) = (rectangle.lines, rectangle.values);
+    for _ in 0..rectangle.rows {
+        for _ in 0..rectangle.taps {
+            for (lane, sum) in sums.iter_mut().enumerate().take(lanes) {
+                // SAFETY: a tap of the rectangle and one of `lanes` channels.
+                *sum += unsafe { i32::from(lines.add(lane).read()) * i32::from(values.add(lane).read()) };
+            }
+            lines = lines.wrapping_add(LANES);
+            values = values.wrapping_add(rectangle.step);
+        }
+        lines = lines.wrapping_add(rectangle.lines_step);
+        values = values.wrapping_add(rectangle.row_step);
     }
 }
 
@@ -124,19 +182,18 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>) {
 ///
 /// # Safety
 ///
-/// The rectangle must not be empty, and its weights and values be there.
+/// The rectangle must not be empty, and its weights and values be there, the values at any address.
 #[unsafe(naked)]
 unsafe extern "C" fn add_products(rectangle: &Rectangle, sums: &mut [i32; 4]) {
-    // r0 rectangle, r1 taps left, r2 weights, r3 values, r8 step, r9 rows left, r12 to r6.
     naked_asm!(
-        "push {{r1, r4-r11, lr}}",
+        "push {{r0, r1, r4-r11, lr}}",
         "ldm r1, {{r4-r7}}",
         "ldr r2, [r0]",
         "ldr r3, [r0, #4]",
         "ldr.w r8, [r0, #8]",
-        "ldr.w r9, [r0, #24]",
+        "ldr.w r9, [r0, #12]",
         "2:",
-        "ldr r1, [r0, #20]",
+        "ldr r1, [r0, #16]",
         "3:",
         "ldr.w r10, [r3]",
         "ldr.w r11, [r2], #8",
@@ -151,14 +208,50 @@ unsafe extern "C" fn add_products(rectangle: &Rectangle, sums: &mut [i32; 4]) {
         "smlatt r7, r10, r11, r7",
         "subs r1, #1",
         "bne 3b",
-        "ldr r1, [r0, #12]",
-        "ldr.w r10, [r0, #16]",
+        "ldr r1, [r0, #20]",
+        "ldr.w r10, [r0, #24]",
         "add r2, r1",
         "add r3, r10",
         "subs.w r9, r9, #1",
         "bne 2b",
-        "pop {{r1}}",
+        "pop {{r0, r1}}",
         "stm r1, {{r4-r7}}",
         "pop {{r4-r11, pc}}",
+    )
+}
+
+/// Scales four sums of products. `channels` is a block, or its second half; `rounding` is 2 · zero point + 1.
+///
+/// # Safety
+///
+/// The channels must be there, and their sums of a kind that can be scaled by SMMLAR.
+#[unsafe(naked)]
+unsafe extern "C" fn scale(
+    sums: &[i32; 4],
+    channels: *const ChannelBlock,
+    rounding: i32,
+    values: &mut [i8; 4],
+) {
+    naked_asm!(
+        "push {{r4-r8, lr}}",
+        "movs r4, #4",
+        "2:",
+        "ldr r5, [r0], #4",
+        "ldr r6, [r1]",
+        "ldr r7, [r1, #64]",
+        "ldr.w r8, [r1, #96]",
+        "adds r1, #4",
+        "add r5, r6",
+        "mvn r8, r8",
+        "lsl.w r12, r2, r8",
+        "add.w r12, r12, r5, asr #31",
+        "lsls r5, r5, #1",
+        "smmlar r5, r5, r7, r12",
+        "asr.w r5, r5, r8",
+        "ssat r5, #8, r5, asr #1",
+        "strb r5, [r3], #1",
+        "subs r4, #1",
+        "bne 2b",
+        "pop {{r4-r8, pc}}",
     )
 }

@@ -15,8 +15,10 @@ struct Quad {
     lines: *const i8,
     /// The first channel of a channel block, or its fifth.
     channels: *const ChannelBlock,
-    /// Where the outputs begin: two rows, or the even and odd columns of one.
-    outputs: [*mut i8; 2],
+    /// Where the outputs begin.
+    output: *mut i8,
+    /// Bytes from there to the second row, or to the second column of a single one.
+    second: usize,
     /// Bytes from one output to the next.
     step: usize,
     /// 2 · zero point of the output + 1.
@@ -29,7 +31,8 @@ struct Quad {
     full: usize,
 }
 
-/// Writes the rows of a band. The sums must allow scaling by SMMLAR.
+/// Writes the rows of a band. The sums must allow scaling by SMMLAR, and channels and output be complete.
+#[inline(never)]
 pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch: &mut [u8]) {
     let shape = &job.shape;
     let [h, w, c] = shape.input;
@@ -40,17 +43,22 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch
     let scratch = scratch.as_mut_ptr();
     let is_single = shape.columns.stride == 1;
     let padding = [job.quantization.input_zero_point as i8; 4];
-    let (first_row, rows_at_once) = (band.rows.start, if is_single { 2 } else { 1 });
-    let output = band.output.as_mut_ptr();
     let row_bytes = w.wrapping_mul(c);
-    for y in band.rows.clone().step_by(rows_at_once) {
-        // Input rows; the zero point for those in the padding, and for those that no output of this pass sees.
+    let mut target = band.output.as_mut_ptr();
+    for y in band.rows.clone().step_by(if is_single { 2 } else { 1 }) {
+        // Input rows; none for those in the padding, and for those that no output of this pass sees.
         let top = shape.rows.origin(y as u32);
         let rows = [0, 1, 2, 3].map(|ky| {
             let row = shape.rows.tap(top, ky, h as u32)? as usize;
             let start = row.checked_sub(band.first_input_row)?.checked_mul(row_bytes)?;
             band.input.get(start..start.checked_add(row_bytes)?)
         });
+        let next_row = width.wrapping_mul(c);
+        let (step, second) = match (is_single, y + 1 < band.rows.end) {
+            (true, true) => (c, next_row),
+            (true, false) => (c, 0),
+            (false, _) => (2 * c, c),
+        };
         for first in (0..width).step_by(columns) {
             let count = columns.min(width - first);
             let origin = shape.columns.origin(first as u32);
@@ -58,112 +66,66 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch
             let start = origin.max(0) as usize;
             let seen = slots.wrapping_sub(left).min(w.wrapping_sub(start));
             let right = slots.wrapping_sub(left).wrapping_sub(seen);
-            let row = (y - first_row).wrapping_mul(width).wrapping_add(first).wrapping_mul(c);
-            let has_second = is_single && y + 1 < band.rows.end;
-            for quad in 0..c.div_ceil(4) {
-                let channel = 4 * quad;
-                // SAFETY: `scratch` has `slots` slots, which are those at the edges and those seen.
+            let mut sources = rows.map(|row| match row {
+                Some(row) => {
+                    Source { values: row.as_ptr().wrapping_add(start.wrapping_mul(c)), step: c, quad: 4 }
+                }
+                None => Source { values: padding.as_ptr(), step: 0, quad: 0 },
+            });
+            let mut quad = Quad {
+                slots: scratch,
+                lines: job.weights.as_ptr().cast(),
+                channels: job.channels.as_ptr(),
+                output: target.wrapping_add(first * c),
+                second,
+                step,
+                rounding: job.quantization.output_zero_point.wrapping_mul(2).wrapping_add(1),
+                lanes: 4,
+                span: if is_single { count } else { count.div_ceil(2) } * SLOT,
+                full: if is_single { count } else { count / 2 } * SLOT,
+            };
+            for index in 0..c.div_ceil(4) {
+                let channels_left = c - 4 * index;
+                quad.lanes = channels_left.min(4);
+                // SAFETY: `scratch` has `slots` slots: those at the edges and those seen, of which there are words, except for the
+                // last few of a row where the last quad is not whole. The channels and the outputs of these rows and columns are
+                // complete, as the caller has checked.
                 unsafe {
                     // Sums replace the values of neither the first slot nor the last.
-                    if quad == 0 || left > 1 || right > 1 {
-                        fill(scratch, left, padding);
-                        fill(scratch.add((left + seen) * SLOT / 4), right, padding);
+                    if index == 0 || left > 1 || right > 1 {
+                        fill(scratch, left, &padding);
+                        fill(scratch.add((left + seen) * SLOT / 4), right, &padding);
                     }
-                    let target = scratch.add(left * SLOT / 4);
-                    let [a, b, c, d] = rows.map(|row| match row {
-                        Some(row) => Source::new(row, start.wrapping_mul(c).wrapping_add(channel), c),
-                        None => Source::new(&padding, 0, 0),
-                    });
-                    a.widen_with(&b, target, seen);
-                    c.widen_with(&d, target.add(1), seen);
+                    let values = scratch.add(left * SLOT / 4);
+                    let mut whole = seen;
+                    if channels_left < 4 {
+                        whole = widen_last(&sources, channels_left, values, seen, band.input);
+                    }
+                    if whole != 0 {
+                        widen(&mut sources, values, whole);
+                    }
+                    if is_single { stride_one(&quad) } else { stride_two(&quad) }
                 }
-                let (block, half) = (quad / 2, quad % 2);
-                let (Some(lines), Some(channels)) = (job.weights.get(9 * block), job.channels.get(block))
-                else {
-                    return;
-                };
-                let target = output.wrapping_add(row + channel);
-                let step = if is_single { c } else { 2 * c };
-                let pass = Quad {
-                    slots: scratch,
-                    lines: lines.as_ptr().wrapping_add(4 * half),
-                    channels: core::ptr::from_ref(channels).wrapping_byte_add(16 * half),
-                    outputs: [
-                        target,
-                        match (is_single, has_second) {
-                            (true, true) => target.wrapping_add(width * c),
-                            (true, false) => target,
-                            (false, _) => target.wrapping_add(c),
-                        },
-                    ],
-                    step,
-                    rounding: job.quantization.output_zero_point.wrapping_mul(2).wrapping_add(1),
-                    lanes: (c - channel).min(4),
-                    span: if is_single { count } else { count.div_ceil(2) } * SLOT,
-                    full: if is_single { count } else { count / 2 } * SLOT,
-                };
-                // SAFETY: the slots hold what `count` columns see, the block has nine lines, and the outputs of these rows, columns, and
-                // channels are in the band's output, as the caller has checked.
-                unsafe { if is_single { stride_one(&pass) } else { stride_two(&pass) } }
+                quad.output = quad.output.wrapping_add(4);
+                // The other half of a block, or the next one.
+                let is_whole = index % 2 == 1;
+                quad.lines = quad.lines.wrapping_add(if is_whole { 8 * 9 - 4 } else { 4 });
+                quad.channels = quad.channels.wrapping_byte_add(if is_whole { 128 - 16 } else { 16 });
             }
         }
+        target = target.wrapping_add(if is_single { 2 } else { 1 } * next_row);
     }
 }
 
-/// Four channels of consecutive pixels.
-struct Source<'a> {
-    values: &'a [i8],
-    /// From one pixel to the next.
+/// Four channels of consecutive pixels of a row.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Source {
+    values: *const i8,
+    /// Bytes from one pixel to the next.
     step: usize,
-}
-
-impl<'a> Source<'a> {
-    #[inline(always)]
-    fn new(row: &'a [i8], start: usize, step: usize) -> Source<'a> {
-        Source { values: row.get(start..).unwrap_or_default(), step }
-    }
-
-    /// The pixels that can be read by words.
-    #[inline(always)]
-    fn whole(&self, count: usize) -> usize {
-        let (len, step) = (self.values.len(), self.step);
-        let mut whole = count;
-        // Only the last few of a row, where the channels are not a multiple of four.
-        while whole > 0 && (whole - 1).wrapping_mul(step).wrapping_add(4) > len {
-            whole -= 1;
-        }
-        whole
-    }
-
-    fn word(&self, pixel: usize) -> [i8; 4] {
-        let mut word = [0; 4];
-        for (slot, &value) in
-            word.iter_mut().zip(self.values.get(pixel.wrapping_mul(self.step)..).unwrap_or_default())
-        {
-            *slot = value;
-        }
-        word
-    }
-
-    /// Widens `count` pixels, with those of the row below in the upper halves, to one word each of the four channels of a slot.
-    ///
-    /// # Safety
-    ///
-    /// `target` must point to the first or second word of as many slots.
-    #[inline(always)]
-    unsafe fn widen_with(&self, below: &Source<'_>, target: *mut u32, count: usize) {
-        let whole = below.whole(self.whole(count));
-        // SAFETY: `whole` words are there, and those of single pixels; as many slots.
-        unsafe {
-            if whole != 0 {
-                widen(self.values.as_ptr(), self.step, below.values.as_ptr(), below.step, target, whole);
-            }
-            for pixel in whole..count {
-                let (above, below) = (self.word(pixel), below.word(pixel));
-                widen(above.as_ptr(), 0, below.as_ptr(), 0, target.add(pixel * SLOT / 4), 1);
-            }
-        }
-    }
+    /// Bytes from four channels to the next four.
+    quad: usize,
 }
 
 /// Writes the words of `value` to `count` slots.
@@ -171,54 +133,97 @@ impl<'a> Source<'a> {
 /// # Safety
 ///
 /// `target` must point to as many.
-unsafe fn fill(target: *mut u32, count: usize, padding: [i8; 4]) {
+unsafe fn fill(target: *mut u32, count: usize, padding: &[i8; 4]) {
     if count != 0 {
         // SAFETY: steps of 0 read one word.
-        unsafe {
-            widen(padding.as_ptr(), 0, padding.as_ptr(), 0, target, count);
-            widen(padding.as_ptr(), 0, padding.as_ptr(), 0, target.add(1), count);
-        }
+        unsafe { widen(&mut [Source { values: padding.as_ptr(), step: 0, quad: 0 }; 4], target, count) };
     }
 }
 
-/// Widens four values of each of `count` pixels from `above`, and from `below` to the upper halves, to every other word of a slot.
+/// Widens the last pixels of less than four channels whose words would end behind the input, and returns how many are left.
 ///
 /// # Safety
 ///
-/// The pixels must be there, at any address, `count` not be 0, and `target` point to the first or second word of `count` slots.
-#[unsafe(naked)]
-unsafe extern "C" fn widen(
-    above: *const i8,
-    above_step: usize,
-    below: *const i8,
-    below_step: usize,
+/// As for [`widen`], with `channels` for four values.
+#[inline(never)]
+unsafe fn widen_last(
+    sources: &[Source; 4],
+    channels: usize,
     target: *mut u32,
     count: usize,
-) {
+    input: &[i8],
+) -> usize {
+    let end = input.as_ptr_range().end.addr();
+    let mut left = count;
+    while left > 0 {
+        let pixel = left - 1;
+        let mut words = [[0; 4]; 4];
+        let mut of_pixel = *sources;
+        let mut is_inside = true;
+        for (word, source) in words.iter_mut().zip(&mut of_pixel) {
+            let values = source.values.wrapping_add(pixel * source.step);
+            is_inside &= source.step == 0 || values.addr() + 4 <= end;
+            // SAFETY: as many channels are there.
+            unsafe { word.as_mut_ptr().copy_from_nonoverlapping(values, channels) };
+            source.values = word.as_ptr();
+        }
+        if is_inside {
+            break;
+        }
+        // SAFETY: one word each, and one slot.
+        unsafe { widen(&mut of_pixel, target.add(pixel * SLOT / 4), 1) };
+        left = pixel;
+    }
+    left
+}
+
+/// Widens four values of each of `count` pixels of four rows to the words of a slot: the first row with the second in the upper halves,
+/// the third with the fourth. The sources move on to the next four channels.
+///
+/// # Safety
+///
+/// The pixels must be there, at any address, `count` not be 0, and `target` point to `count` slots, at an address of 8 bytes.
+#[unsafe(naked)]
+unsafe extern "C" fn widen(sources: &mut [Source; 4], target: *mut u32, count: usize) {
     naked_asm!(
-        "push {{r4-r10, lr}}",
-        "ldr.w r12, [sp, #32]",
-        "ldr.w lr, [sp, #36]",
+        "push {{r4-r11, lr}}",
         "2:",
-        "ldr r4, [r0]",
-        "ldr r5, [r2]",
-        "add r0, r1",
-        "add r2, r3",
-        "sxtb16 r6, r4",
-        "sxtb16 r7, r5",
-        "pkhbt r8, r6, r7, lsl #16",
-        "pkhtb r9, r7, r6, asr #16",
-        "sxtb16 r6, r4, ror #8",
-        "sxtb16 r7, r5, ror #8",
-        "pkhbt r10, r6, r7, lsl #16",
-        "pkhtb r6, r7, r6, asr #16",
-        "str.w r10, [r12, #8]",
-        "str.w r9, [r12, #16]",
-        "str.w r6, [r12, #24]",
-        "str r8, [r12], #32",
-        "subs.w lr, lr, #1",
-        "bne 2b",
-        "pop {{r4-r10, pc}}",
+        "ldr r3, [r0]",
+        "ldr r5, [r0, #12]",
+        "ldr r4, [r0, #4]",
+        "ldr r6, [r0, #16]",
+        "ldr.w r8, [r0, #8]",
+        "ldr.w r9, [r0, #20]",
+        "mov r7, r1",
+        "mov r12, r2",
+        "add r8, r3",
+        "add r9, r5",
+        "str.w r8, [r0], #12",
+        "str.w r9, [r0], #12",
+        "3:",
+        "ldr.w r8, [r3]",
+        "ldr.w r9, [r5]",
+        "add r3, r4",
+        "add r5, r6",
+        "sxtb16 r10, r8",
+        "sxtb16 r11, r9",
+        "sxtb16 r8, r8, ror #8",
+        "sxtb16 r9, r9, ror #8",
+        "pkhbt lr, r10, r11, lsl #16",
+        "pkhtb r10, r11, r10, asr #16",
+        "pkhbt r11, r8, r9, lsl #16",
+        "pkhtb r8, r9, r8, asr #16",
+        "str.w r11, [r7, #8]",
+        "str.w r10, [r7, #16]",
+        "str.w r8, [r7, #24]",
+        "str lr, [r7], #32",
+        "subs.w r12, r12, #1",
+        "bne 3b",
+        // The second words of the slots, if these were the first.
+        "adds r1, #4",
+        "lsls r3, r1, #29",
+        "bmi 2b",
+        "pop {{r4-r11, pc}}",
     )
 }
 
@@ -243,107 +248,44 @@ macro_rules! load_weights {
 }
 
 /// Two outputs of a column. The windows are registers of (upper, lower) words; the third is loaded from `$load`.
-macro_rules! column {
-    ($a:literal, $b:literal, $c:literal, $d:literal, $e:literal, $f:literal, $load:literal, $load_lower:literal, $store:literal, $store_lower:literal) => {
+#[rustfmt::skip]
+macro_rules! two_outputs {
+    ($a:literal, $b:literal, $c:literal, $d:literal, $e:literal, $f:literal, $load:literal, $store:literal, $store_lower:literal) => {
         concat!(
-            "ldr.w ",
-            $e,
-            ", [r0, #",
-            $load,
-            "]\n",
-            "ldr.w ",
-            $f,
-            ", [r0, #",
-            $load_lower,
-            "]\n",
-            "smuad r1, ",
-            $a,
-            ", r2\n",
-            "smlad r1, ",
-            $c,
-            ", r3, r1\n",
-            "smlad r1, ",
-            $e,
-            ", r4, r1\n",
-            "smlabt r1, ",
-            $b,
-            ", r5, r1\n",
-            "smlabt r1, ",
-            $d,
-            ", r6, r1\n",
-            "smlabt r1, ",
-            $f,
-            ", r7, r1\n",
-            "str r1, [r0, #",
-            $store,
-            "]\n",
-            "smuad r1, ",
-            $b,
-            ", r5\n",
-            "smlad r1, ",
-            $d,
-            ", r6, r1\n",
-            "smlad r1, ",
-            $f,
-            ", r7, r1\n",
-            "smlatb r1, ",
-            $a,
-            ", r2, r1\n",
-            "smlatb r1, ",
-            $c,
-            ", r3, r1\n",
-            "smlatb r1, ",
-            $e,
-            ", r4, r1\n",
-            "str r1, [r0, #",
-            $store_lower,
-            "]\n",
+            "ldrd ", $e, ", ", $f, ", [r0, #", $load, "]\n",
+            "smuad r1, ", $a, ", r2\n",
+            "smlad r1, ", $c, ", r3, r1\n",
+            "smlad r1, ", $e, ", r4, r1\n",
+            "smlabt r1, ", $b, ", r5, r1\n",
+            "smlabt r1, ", $d, ", r6, r1\n",
+            "smlabt r1, ", $f, ", r7, r1\n",
+            "str r1, [r0, #", $store, "]\n",
+            "smuad r1, ", $b, ", r5\n",
+            "smlad r1, ", $d, ", r6, r1\n",
+            "smlad r1, ", $f, ", r7, r1\n",
+            "smlatb r1, ", $a, ", r2, r1\n",
+            "smlatb r1, ", $c, ", r3, r1\n",
+            "smlatb r1, ", $e, ", r4, r1\n",
+            "str r1, [r0, #", $store_lower, "]\n",
         )
     };
 }
 
 /// One output of a column of stride 2. The windows are registers of (upper, lower) words; two are loaded from `$load` on.
-macro_rules! column_of_two {
+#[rustfmt::skip]
+macro_rules! one_output {
     ($a:literal, $b:literal, $c:literal, $d:literal, $e:literal, $f:literal, $load:literal, $store:literal) => {
         concat!(
-            "ldr.w ",
-            $c,
-            ", [r0, #",
-            $load,
-            "]\n",
-            "ldr.w ",
-            $d,
-            ", [r0, #",
-            $load,
-            "+4]\n",
-            "ldr.w ",
-            $e,
-            ", [r0, #",
-            $load,
-            "+32]\n",
-            "ldr.w ",
-            $f,
-            ", [r0, #",
-            $load,
-            "+36]\n",
-            "smuad r1, ",
-            $a,
-            ", r2\n",
-            "smlad r1, ",
-            $c,
-            ", r3, r1\n",
-            "smlad r1, ",
-            $e,
-            ", r4, r1\n",
-            "smlabb r1, ",
-            $b,
-            ", r5, r1\n",
-            "smlabt r1, ",
-            $d,
-            ", r5, r1\n",
-            "smlabb r1, ",
-            $f,
-            ", r6, r1\n",
+            "ldr.w ", $c, ", [r0, #", $load, "]\n",
+            "ldr.w ", $d, ", [r0, #", $load, "+4]\n",
+            "ldr.w ", $e, ", [r0, #", $load, "+32]\n",
+            "ldr.w ", $f, ", [r0, #", $load, "+36]\n",
+            "smuad r1, ", $a, ", r2\n",
+            "smlad r1, ", $c, ", r3, r1\n",
+            "smlad r1, ", $e, ", r4, r1\n",
+            "smlabb r1, ", $b, ", r5, r1\n",
+            "smlabt r1, ", $d, ", r5, r1\n",
+            "smlabb r1, ", $f, ", r6, r1\n",
             $store,
         )
     };
@@ -373,13 +315,12 @@ macro_rules! scale {
             "mvns r4, r4\n",
             "lsls r5, r4\n",
             "add r6, r12\n",
-            "add r7, r12\n",
+            "add r7, r6\n",
             "adds.w r1, r1, r0\n",
             "cmp r0, r1\n",
-            "beq 7f\n",
-            "6:\n",
-            "ldr r9, [r0], #4\n",
-            "ldr r10, [r0], #28\n",
+            "beq 11f\n",
+            "10:\n",
+            "ldrd r9, r10, [r0], #32\n",
             "add.w r9, r2, r9, lsl #1\n",
             "add.w r10, r2, r10, lsl #1\n",
             "add.w r11, r5, r9, asr #31\n",
@@ -396,15 +337,15 @@ macro_rules! scale {
             "add r7, r8\n",
             "add r6, r8\n",
             "cmp r0, r1\n",
-            "bne 6b\n",
-            "7:\n",
+            "bne 10b\n",
+            "11:\n",
         )
     };
 }
 
 /// The end of a channel.
 macro_rules! next_channel {
-    () => {
+    ($stack:literal) => {
         concat!(
             "ldr r0, [sp, #0]\n",
             "ldr r1, [sp, #8]\n",
@@ -413,7 +354,9 @@ macro_rules! next_channel {
             "str r1, [sp, #8]\n",
             "cmp r1, r2\n",
             "bne.w 2b\n",
-            "add sp, #12\n",
+            "add sp, #",
+            $stack,
+            "\n",
             "pop {{r4-r11, pc}}\n",
         )
     };
@@ -424,12 +367,29 @@ macro_rules! next_channel {
 /// The pass must be complete and what it points to be there.
 #[unsafe(naked)]
 unsafe extern "C" fn stride_one(pass: &Quad) {
+    // Three columns a time; the first time as many as bring the rest to a multiple of three: the stack has at 12 where the loop is entered.
     naked_asm!(
         "push {{r4-r11, lr}}",
-        "sub sp, #12",
+        "sub sp, #16",
         "movs r1, #0",
         "str r0, [sp, #0]",
         "str r1, [sp, #8]",
+        "ldr r2, [r0, #32]",
+        "movw r3, #21846",
+        "lsrs r2, r2, #5",
+        "mul r3, r3, r2",
+        "lsrs r3, r3, #16",
+        "add.w r3, r3, r3, lsl #1",
+        "subs r2, r2, r3",
+        "adr.w r3, 3f",
+        "beq 1f",
+        "adr.w r3, 4f",
+        "subs r2, #1",
+        "beq 1f",
+        "adr.w r3, 5f",
+        "1:",
+        "adds r3, #1",
+        "str r3, [sp, #12]",
         "2:",
         load_weights!(),
         "pkhbt r2, r2, r5, lsl #16",
@@ -443,46 +403,36 @@ unsafe extern "C" fn stride_one(pass: &Quad) {
         "add.w r0, r8, r1, lsl #3",
         "add.w r1, r0, r9",
         "str r1, [sp, #4]",
-        // Three columns a time; the first time as many as bring the rest to a multiple of three.
-        "lsr.w r1, r9, #5",
-        "movw r12, #21846",
-        "mul r12, r12, r1",
-        "lsr.w r12, r12, #16",
-        "add.w r12, r12, r12, lsl #1",
-        "subs.w r1, r1, r12",
-        "beq 3f",
-        "cmp r1, #1",
-        "beq 4f",
-        "subs r0, #32",
-        "ldr.w r10, [r0, #32]",
-        "ldr.w r11, [r0, #36]",
-        "ldr.w r12, [r0, #64]",
-        "ldr.w lr, [r0, #68]",
+        "ldr.w pc, [sp, #12]",
+        ".p2align 2",
+        "3:",
+        "ldrd r8, r9, [r0]",
+        "ldrd r10, r11, [r0, #32]",
         "b 6f",
+        ".p2align 2",
         "4:",
         "subs r0, #64",
-        "ldr.w r12, [r0, #64]",
-        "ldr.w lr, [r0, #68]",
-        "ldr.w r8, [r0, #96]",
-        "ldr.w r9, [r0, #100]",
-        "b 7f",
-        "3:",
-        "ldr.w r8, [r0]",
-        "ldr.w r9, [r0, #4]",
-        "ldr.w r10, [r0, #32]",
-        "ldr.w r11, [r0, #36]",
+        "ldrd r12, lr, [r0, #64]",
+        "ldrd r8, r9, [r0, #96]",
+        "b.w 8f",
+        ".p2align 2",
         "5:",
-        column!("r8", "r9", "r10", "r11", "r12", "lr", "64", "68", "32", "36"),
+        "subs r0, #32",
+        "ldrd r10, r11, [r0, #32]",
+        "ldrd r12, lr, [r0, #64]",
+        "b 7f",
         "6:",
-        column!("r10", "r11", "r12", "lr", "r8", "r9", "96", "100", "64", "68"),
+        two_outputs!("r8", "r9", "r10", "r11", "r12", "lr", "64", "32", "36"),
         "7:",
-        column!("r12", "lr", "r8", "r9", "r10", "r11", "128", "132", "96", "100"),
+        two_outputs!("r10", "r11", "r12", "lr", "r8", "r9", "96", "64", "68"),
+        "8:",
+        two_outputs!("r12", "lr", "r8", "r9", "r10", "r11", "128", "96", "100"),
         "adds r0, #96",
         "ldr r1, [sp, #4]",
         "cmp r0, r1",
-        "bne 5b",
+        "bne.w 6b",
         scale!(),
-        next_channel!(),
+        next_channel!("16"),
     )
 }
 
@@ -513,8 +463,8 @@ unsafe extern "C" fn stride_two(pass: &Quad) {
         "ldr.w r8, [r0]",
         "ldr.w r9, [r0, #4]",
         "5:",
-        column_of_two!("r8", "r9", "r10", "r11", "r12", "lr", "32", "str r1, [r7], #4\n"),
-        column_of_two!("r12", "lr", "r10", "r11", "r8", "r9", "96", "str r1, [r7], #28\n"),
+        one_output!("r8", "r9", "r10", "r11", "r12", "lr", "32", "str r1, [r7], #4\n"),
+        one_output!("r12", "lr", "r10", "r11", "r8", "r9", "96", "str r1, [r7], #28\n"),
         "adds r0, #128",
         "ldr r1, [sp, #4]",
         "cmp r7, r1",
@@ -534,6 +484,6 @@ unsafe extern "C" fn stride_two(pass: &Quad) {
         "ssat r9, #8, r9, asr #1",
         "strb.w r9, [r6]",
         "8:",
-        next_channel!(),
+        next_channel!("12"),
     )
 }
