@@ -44,6 +44,18 @@ pub(super) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
 /// Channels that are folded at once: those of a word, or of a vector where there are some.
 pub(super) const CHANNELS_AT_ONCE: usize = if cfg!(target_pointer_width = "64") { 16 } else { 4 };
 
+/// The first values, with zeros where there are too few: loops over all of them, a fixed number, become vector instructions.
+#[inline(always)]
+pub(super) fn first_channels(values: &[i8]) -> [i8; CHANNELS_AT_ONCE] {
+    values.first_chunk().copied().unwrap_or_else(|| {
+        let mut channels = [0; CHANNELS_AT_ONCE];
+        for (channel, &value) in channels.iter_mut().zip(values) {
+            *channel = value;
+        }
+        channels
+    })
+}
+
 /// One window and the output that it belongs to.
 pub(super) struct Position {
     /// Index of the image in the batch times its number of rows.
@@ -82,19 +94,13 @@ impl Position {
         fold: impl Fn(i32, i32) -> i32,
     ) -> [i32; CHANNELS_AT_ONCE] {
         let mut folded = [start; CHANNELS_AT_ONCE];
-        let mut add = |values: &[i8]| {
-            for (folded, &value) in folded.iter_mut().zip(values) {
-                *folded = fold(*folded, i32::from(value));
-            }
-        };
         for y in self.rows.clone() {
             let row = self.first_row.wrapping_add(y).wrapping_mul(self.width);
             let pixel = row.wrapping_add(self.columns.start).wrapping_mul(self.channels);
             let mut rest = input.get(pixel.wrapping_add(channel)..).unwrap_or_default();
             for _ in self.columns.clone() {
-                match rest.first_chunk::<CHANNELS_AT_ONCE>() {
-                    Some(values) => add(values),
-                    None => add(rest),
+                for (folded, value) in folded.iter_mut().zip(first_channels(rest)) {
+                    *folded = fold(*folded, i32::from(value));
                 }
                 rest = rest.get(self.channels..).unwrap_or_default();
             }

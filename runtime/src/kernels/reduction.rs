@@ -2,7 +2,7 @@
 
 use super::Memory;
 use super::parts::{parts, parts_mut};
-use super::pool::CHANNELS_AT_ONCE;
+use super::pool::{CHANNELS_AT_ONCE, first_channels};
 use super::strided::strides;
 use crate::error::Defect;
 use crate::fixed_point::{is_requantization, scale_rounding_twice};
@@ -129,14 +129,8 @@ fn sum_pixels(image: &[i8], channels: usize, outputs: &mut [i8], requantize: imp
         let mut sums = [0i32; CHANNELS_AT_ONCE];
         let mut rest = image.get(first..).unwrap_or_default();
         loop {
-            if let Some(values) = rest.first_chunk::<CHANNELS_AT_ONCE>() {
-                for (sum, &value) in sums.iter_mut().zip(values) {
-                    *sum = sum.wrapping_add(i32::from(value));
-                }
-            } else {
-                for (sum, &value) in sums.iter_mut().zip(rest) {
-                    *sum = sum.wrapping_add(i32::from(value));
-                }
+            for (sum, value) in sums.iter_mut().zip(first_channels(rest)) {
+                *sum = sum.wrapping_add(i32::from(value));
             }
             match rest.get(channels..) {
                 Some(next) if !next.is_empty() => rest = next,
