@@ -46,7 +46,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
         let pixel = pixel.get_mut(..channels).unwrap_or_default();
         let some = pixel.chunks_mut(pool::CHANNELS_AT_ONCE);
         for (channel, outputs) in (0..channels).step_by(pool::CHANNELS_AT_ONCE).zip(some) {
-            let sums = window.fold(memory.input, channel, padding, i32::wrapping_add);
+            let sums = window.sum(memory.input, channel, padding);
             for (output, sum) in outputs.iter_mut().zip(sums) {
                 let half = if sum > 0 { count / 2 } else { -(count / 2) };
                 *output = sum.wrapping_add(half).wrapping_div(count).max(low).min(high) as i8;

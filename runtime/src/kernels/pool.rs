@@ -109,6 +109,28 @@ impl Position {
     }
 }
 
+impl Position {
+    /// The sums of the elements that the window sees in each of some channels, from `channel` on, added to `start`.
+    #[inline(always)]
+    pub fn sum(&self, input: &[i8], channel: usize, start: i32) -> [i32; CHANNELS_AT_ONCE] {
+        #[cfg(dunlin_dsp)]
+        {
+            let mut sums = [start; CHANNELS_AT_ONCE];
+            let mut rows = self.rows.clone();
+            let is_complete = rows.all(|y| {
+                let row = self.first_row.wrapping_add(y).wrapping_mul(self.width);
+                let pixel = row.wrapping_add(self.columns.start).wrapping_mul(self.channels);
+                let pixels = input.get(pixel.wrapping_add(channel)..).unwrap_or_default();
+                super::arch::dsp::pool::add_pixels(pixels, self.channels, self.columns.len(), &mut sums)
+            });
+            if is_complete {
+                return sums;
+            }
+        }
+        self.fold(input, channel, start, i32::wrapping_add)
+    }
+}
+
 /// Part of the input that a window sees.
 fn inside(window: Window, output: u32, inputs: u32) -> core::ops::Range<usize> {
     let origin = window.origin(output);

@@ -19,6 +19,8 @@ mod gather;
 mod gemm;
 pub(crate) mod layout;
 #[cfg(dunlin_dsp)]
+pub(crate) mod pool;
+#[cfg(dunlin_dsp)]
 mod requantize;
 
 #[cfg(dunlin_dsp)]

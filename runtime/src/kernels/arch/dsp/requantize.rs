@@ -21,17 +21,25 @@ pub(super) fn classify(channels: &[ChannelBlock], count: usize, terms: usize) ->
         // SAFETY: `count` channels are there.
         unsafe { look(channels.as_ptr(), count, &mut found) };
     }
-    let [biases, exponent] = found;
+    let [biases, exponents] = found;
     let reach = (terms as u64).saturating_mul(PRODUCT).saturating_add(u64::from(biases) + 1);
     match reach {
-        _ if exponent > 21 => Sums::Raw,
+        _ if exponents > 15 && !are_small(channels, count) => Sums::Raw,
         0..0x80_0000 => Sums::Short,
         0..0x4000_0000 => Sums::Long,
         _ => Sums::Raw,
     }
 }
 
-/// Writes all bits that occur in the magnitude of a bias, or its complement, and the largest −1 − shift, as an unsigned number.
+/// Whether all shifts are in the range of [`classify`]: few layers have channels that are scaled by less than 2⁻¹⁶.
+#[cold]
+#[inline(never)]
+fn are_small(channels: &[ChannelBlock], count: usize) -> bool {
+    channels.iter().flat_map(|block| &block.shift).take(count).all(|shift| (-22..0).contains(shift))
+}
+
+/// Writes all bits that occur in the magnitude of a bias, or its complement, and in any −1 − shift. Of an odd number of channels, the
+/// bias of the one behind the last counts too.
 ///
 /// # Safety
 ///
@@ -39,30 +47,30 @@ pub(super) fn classify(channels: &[ChannelBlock], count: usize, terms: usize) ->
 #[unsafe(naked)]
 unsafe extern "C" fn look(channels: *const ChannelBlock, count: usize, found: &mut [u32; 2]) {
     naked_asm!(
-        "push {{r4-r7, lr}}",
+        "push {{r4-r9, lr}}",
         "movs r3, #0",
         "movs r4, #0",
         "2:",
-        "movs r5, #8",
+        "movs r5, #4",
         "3:",
-        "ldr r6, [r0]",
-        "ldr r7, [r0, #96]",
-        "adds r0, #4",
+        "ldrd r8, r9, [r0, #96]",
+        "ldrd r6, r7, [r0], #8",
+        "subs r1, #2",
         "eor.w r6, r6, r6, asr #31",
-        "orrs r3, r6",
-        "mvns r7, r7",
-        "cmp r7, r4",
-        "it hi",
-        "movhi r4, r7",
-        "subs r1, #1",
-        "beq 4f",
+        "eor.w r7, r7, r7, asr #31",
+        "orn r4, r4, r8",
+        "orr.w r3, r3, r6",
+        "it pl",
+        "ornpl r4, r4, r9",
+        "orr.w r3, r3, r7",
+        "ble 4f",
         "subs r5, #1",
         "bne 3b",
         "adds r0, #96",
         "b 2b",
         "4:",
         "strd r3, r4, [r2]",
-        "pop {{r4-r7, pc}}",
+        "pop {{r4-r9, pc}}",
     )
 }
 
