@@ -64,7 +64,16 @@ fn conv2d(job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>) -> Op
     let scratch = aligned(workspace.scratch);
     let image: &mut [i16] = bytemuck::try_cast_slice_mut(&mut *scratch).ok()?;
     let border = job.quantization.input_zero_point as i16;
-    image::copy(&layout, shape, band.input, image, border, |values, wide| widen(values, wide));
+    image::copy(
+        &layout,
+        shape,
+        band.input,
+        image,
+        |values, wide| widen(values, wide),
+        |around| {
+            around.fill(border);
+        },
+    );
     let requantization = Requantization::of(&job.quantization, prepared.is_fast);
     let product = Product { layout, output_stride: shape.output[2] };
     for_each_tile(&product, shape, &prepared, scratch, band.output, |tile| {

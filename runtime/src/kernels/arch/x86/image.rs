@@ -3,26 +3,31 @@
 use super::super::ConvolutionShape;
 use super::layout::Layout;
 
-/// Copies `input` into `image`, which has `layout.padded` rows and columns, with `border` around it. `convert` copies a row of values.
+/// Copies `input` into `image`, which has `layout.padded` rows and columns. `convert` copies a row of values, `fill` writes what lies around them.
 #[inline(always)]
-pub(super) fn copy<T: Copy>(
+pub(super) fn copy<T>(
     layout: &Layout,
     shape: &ConvolutionShape,
     input: &[i8],
     image: &mut [T],
-    border: T,
     convert: impl Fn(&[i8], &mut [T]),
+    fill: impl Fn(&mut [T]),
 ) {
     let [h, w, c] = shape.input;
-    let [_, width] = layout.padded;
-    let left = (shape.columns.padding as usize).min(width);
-    let inside = w.min(width - left) * c;
-    let lines = input.chunks_exact((w * c).max(1)).take(h);
-    let above = shape.rows.padding as usize;
-    if [inside, above + h] != [width * c, layout.padded[0]] || above > 0 {
-        image.fill(border);
+    let [height, width] = layout.padded;
+    let (above, left) = (shape.rows.padding as usize, shape.columns.padding as usize);
+    let inside = w.min(width.saturating_sub(left)) * c;
+    let lines = input.chunks_exact((w * c).max(1)).take(h.min(height.saturating_sub(above)));
+    // What lies between the end of a row and the start of the next one is filled at once.
+    let Some(mut rest) = image.get_mut(..height * width * c) else { return };
+    let mut border = (above * width + left) * c;
+    for line in lines {
+        let Some((before, behind)) = rest.split_at_mut_checked(border) else { return };
+        let Some((row, behind)) = behind.split_at_mut_checked(inside) else { return };
+        fill(before);
+        convert(line.get(..inside).unwrap_or_default(), row);
+        border = width * c - inside;
+        rest = behind;
     }
-    for (row, line) in image.chunks_exact_mut((width * c).max(1)).skip(above).zip(lines) {
-        convert(line.get(..inside).unwrap_or_default(), row.get_mut(left * c..).unwrap_or_default());
-    }
+    fill(rest);
 }

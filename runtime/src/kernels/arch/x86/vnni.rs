@@ -1,5 +1,9 @@
 //! x86-64 with AVX-512 VNNI on 512-bit vectors.
 
+use core::arch::x86_64::{
+    _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8, _mm512_set1_epi8, _mm512_xor_si512,
+};
+
 use super::super::{Band, Convolution, Dense, Depthwise as DepthwiseJob, Kernels, Workspace};
 use super::layout::{Depthwise, Layout, Vectors};
 use super::lines::prepare_depthwise;
@@ -47,11 +51,28 @@ impl Kernels for Vnni {
     }
 }
 
-/// Copies values raised by 128.
+/// Copies values raised by 128, as many as there are of both.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn raise(values: &[i8], raised: &mut [u8]) {
-    for (raised, &value) in raised.iter_mut().zip(values) {
-        *raised = value as u8 ^ 0x80;
+    let sign = _mm512_set1_epi8(i8::MIN);
+    for (values, raised) in values.chunks(64).zip(raised.chunks_mut(64)) {
+        let mask = u64::MAX >> (64 - values.len().min(raised.len()));
+        // SAFETY: the mask has a bit for each value.
+        unsafe {
+            let values = _mm512_maskz_loadu_epi8(mask, values.as_ptr());
+            _mm512_mask_storeu_epi8(raised.as_mut_ptr().cast(), mask, _mm512_xor_si512(values, sign));
+        }
+    }
+}
+
+/// Writes `value` everywhere: mostly to so few bytes that calling a function for it would take longer.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn fill(bytes: &mut [u8], value: u8) {
+    let vector = _mm512_set1_epi8(value as i8);
+    for bytes in bytes.chunks_mut(64) {
+        // SAFETY: the mask has a bit for each byte.
+        unsafe { _mm512_mask_storeu_epi8(bytes.as_mut_ptr().cast(), u64::MAX >> (64 - bytes.len()), vector) };
     }
 }
 
@@ -62,7 +83,16 @@ fn conv2d(job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>) -> Op
     let prepared = Prepared::of(VECTORS, layout.panels * shape.groups, layout.depth()?, workspace.prepared)?;
     let scratch = aligned(workspace.scratch);
     let border = job.quantization.input_zero_point as u8 ^ 0x80;
-    image::copy(&layout, shape, band.input, scratch, border, |values, raised| raise(values, raised));
+    image::copy(
+        &layout,
+        shape,
+        band.input,
+        scratch,
+        |values, raised| raise(values, raised),
+        |around| {
+            fill(around, border);
+        },
+    );
     let requantization = Requantization::of(&job.quantization, prepared.is_fast);
     let product = Product { layout, output_stride: shape.output[2] };
     for_each_tile(&product, shape, &prepared, scratch, band.output, |tile| {
