@@ -6,8 +6,9 @@ use super::lines::prepare_depthwise;
 use super::panels::{prepare_convolution, prepare_dense};
 use super::prepared::{Prepared, aligned, groups};
 use super::requantize_avx2::Requantization;
+use super::sequences::Rows;
 use super::tiles::{Product, for_each_tile};
-use super::{depthwise_avx2, image, product_avx2, sequences};
+use super::{depthwise_avx2, image, product_avx2};
 
 const VECTORS: Vectors = Vectors::AVX2;
 const DENSE: Vectors = Vectors::AVX2_DENSE;
@@ -58,16 +59,17 @@ fn widen(values: &[i8], wide: &mut [i16]) {
 
 #[target_feature(enable = "avx2")]
 fn conv2d(job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>) -> Option<()> {
+    let (Band { input, output, .. }, Workspace { scratch, prepared }) = (band, workspace);
     let shape = &job.shape;
     let layout = Layout::of(VECTORS, shape)?;
-    let prepared = Prepared::of(VECTORS, layout.panels * shape.groups, layout.depth()?, workspace.prepared)?;
-    let scratch = aligned(workspace.scratch);
+    let prepared = Prepared::of(VECTORS, layout.panels * shape.groups, layout.depth()?, prepared)?;
+    let scratch = aligned(scratch);
     let image: &mut [i16] = bytemuck::try_cast_slice_mut(&mut *scratch).ok()?;
     let border = job.quantization.input_zero_point as i16;
     image::copy(
         &layout,
         shape,
-        band.input,
+        input,
         image,
         |values, wide| widen(values, wide),
         |around| {
@@ -76,7 +78,7 @@ fn conv2d(job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>) -> Op
     );
     let requantization = Requantization::of(&job.quantization, prepared.is_fast);
     let product = Product { layout, output_stride: shape.output[2] };
-    for_each_tile(&product, shape, &prepared, scratch, band.output, |tile| {
+    for_each_tile(&product, shape, &prepared, scratch, output, |tile| {
         // SAFETY: the walk makes sure of it.
         unsafe { product_avx2::multiply(&product, &requantization, tile) }
     });
@@ -85,20 +87,23 @@ fn conv2d(job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>) -> Op
 
 #[target_feature(enable = "avx2")]
 fn depthwise_conv2d(job: &DepthwiseJob<'_>, band: Band<'_>, workspace: Workspace<'_>) -> Option<()> {
+    let (Band { input, output, .. }, Workspace { scratch, prepared }) = (band, workspace);
     let shape = &job.shape;
     let layout = Depthwise::of(VECTORS, shape)?;
-    let prepared = Prepared::of(VECTORS, layout.phases, layout.depth()?, workspace.prepared)?;
-    let planes: &mut [i32] = bytemuck::try_cast_slice_mut(aligned(workspace.scratch)).ok()?;
+    let prepared = Prepared::of(VECTORS, layout.phases, layout.depth()?, prepared)?;
+    let planes: &mut [i32] = bytemuck::try_cast_slice_mut(aligned(scratch)).ok()?;
     let requantization = Requantization::of(&job.quantization, prepared.is_fast);
     let border = job.quantization.input_zero_point as i8;
-    sequences::for_each_row(
-        &layout,
+    let rows = Rows {
+        layout: &layout,
         shape,
-        &prepared,
-        band.input,
-        band.output,
+        prepared: &prepared,
+        border: i32::from(border) & 0xffff | i32::from(border) << 16,
+    };
+    rows.for_each(
+        input,
+        output,
         planes,
-        i32::from(border) & 0xffff | i32::from(border) << 16,
         |lines, words| depthwise_avx2::fill(lines, border, words),
         // SAFETY: the walk makes sure of it.
         |sequence| unsafe { depthwise_avx2::multiply(&layout, &requantization, sequence) },
@@ -108,9 +113,10 @@ fn depthwise_conv2d(job: &DepthwiseJob<'_>, band: Band<'_>, workspace: Workspace
 
 #[target_feature(enable = "avx2")]
 fn fully_connected(job: &Dense<'_>, input: &[i8], output: &mut [i8], workspace: Workspace<'_>) -> Option<()> {
+    let Workspace { scratch, prepared } = workspace;
     let (panels, depth) = (job.outputs.div_ceil(DENSE.lanes), job.inputs.div_ceil(DENSE.values));
-    let prepared = Prepared::of(DENSE, panels, depth, workspace.prepared)?;
-    let words: &mut [[i16; 2]] = bytemuck::try_cast_slice_mut(workspace.scratch).ok()?;
+    let prepared = Prepared::of(DENSE, panels, depth, prepared)?;
+    let words: &mut [[i16; 2]] = bytemuck::try_cast_slice_mut(scratch).ok()?;
     let words = words.get_mut(..depth)?;
     widen(input.get(..job.inputs)?, words.as_flattened_mut());
     let requantization = Requantization::of(&job.quantization, prepared.is_fast);

@@ -79,7 +79,7 @@ unsafe fn finish<const KIND: u8>(
         for sums in sums.by_ref().take(tile.columns) {
             // SAFETY: the caller's condition; the tile has these channels of every column.
             unsafe {
-                store(output, requantization.of_convolution::<KIND>(sums.assume_init(), &channels), left)
+                store(output, requantization.of_convolution::<KIND>(sums.assume_init(), &channels), left);
             };
             output = output.wrapping_add(product.output_stride);
         }

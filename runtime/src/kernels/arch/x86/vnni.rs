@@ -10,8 +10,9 @@ use super::lines::prepare_depthwise;
 use super::panels::{prepare_convolution, prepare_dense};
 use super::prepared::{Prepared, aligned, groups};
 use super::requantize_avx512::Requantization;
+use super::sequences::Rows;
 use super::tiles::{Product, for_each_tile};
-use super::{depthwise_vnni, image, product_vnni, sequences};
+use super::{depthwise_vnni, image, product_vnni};
 
 const VECTORS: Vectors = Vectors::VNNI;
 /// The unsigned operand is the input.
@@ -78,15 +79,16 @@ fn fill(bytes: &mut [u8], value: u8) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn conv2d(job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>) -> Option<()> {
+    let (Band { input, output, .. }, Workspace { scratch, prepared }) = (band, workspace);
     let shape = &job.shape;
     let layout = Layout::of(VECTORS, shape)?;
-    let prepared = Prepared::of(VECTORS, layout.panels * shape.groups, layout.depth()?, workspace.prepared)?;
-    let scratch = aligned(workspace.scratch);
+    let prepared = Prepared::of(VECTORS, layout.panels * shape.groups, layout.depth()?, prepared)?;
+    let scratch = aligned(scratch);
     let border = job.quantization.input_zero_point as u8 ^ 0x80;
     image::copy(
         &layout,
         shape,
-        band.input,
+        input,
         scratch,
         |values, raised| raise(values, raised),
         |around| {
@@ -95,7 +97,7 @@ fn conv2d(job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>) -> Op
     );
     let requantization = Requantization::of(&job.quantization, prepared.is_fast);
     let product = Product { layout, output_stride: shape.output[2] };
-    for_each_tile(&product, shape, &prepared, scratch, band.output, |tile| {
+    for_each_tile(&product, shape, &prepared, scratch, output, |tile| {
         // SAFETY: the walk makes sure of it.
         unsafe { product_vnni::multiply(&product, &requantization, tile) }
     });
@@ -104,20 +106,23 @@ fn conv2d(job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>) -> Op
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn depthwise_conv2d(job: &DepthwiseJob<'_>, band: Band<'_>, workspace: Workspace<'_>) -> Option<()> {
+    let (Band { input, output, .. }, Workspace { scratch, prepared }) = (band, workspace);
     let shape = &job.shape;
     let layout = Depthwise::of(VECTORS, shape)?;
-    let prepared = Prepared::of(VECTORS, layout.phases, layout.depth()?, workspace.prepared)?;
-    let planes: &mut [i32] = bytemuck::try_cast_slice_mut(aligned(workspace.scratch)).ok()?;
+    let prepared = Prepared::of(VECTORS, layout.phases, layout.depth()?, prepared)?;
+    let planes: &mut [i32] = bytemuck::try_cast_slice_mut(aligned(scratch)).ok()?;
     let requantization = Requantization::of(&job.quantization, prepared.is_fast);
     let border = job.quantization.input_zero_point as i8;
-    sequences::for_each_row(
-        &layout,
+    let rows = Rows {
+        layout: &layout,
         shape,
-        &prepared,
-        band.input,
-        band.output,
+        prepared: &prepared,
+        border: i32::from_le_bytes([border as u8 ^ 0x80; 4]),
+    };
+    rows.for_each(
+        input,
+        output,
         planes,
-        i32::from_le_bytes([border as u8 ^ 0x80; 4]),
         |lines, words| depthwise_vnni::fill(lines, border, words),
         // SAFETY: the walk makes sure of it.
         |sequence| unsafe { depthwise_vnni::multiply(&layout, &requantization, sequence) },
@@ -127,9 +132,10 @@ fn depthwise_conv2d(job: &DepthwiseJob<'_>, band: Band<'_>, workspace: Workspace
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn fully_connected(job: &Dense<'_>, input: &[i8], output: &mut [i8], workspace: Workspace<'_>) -> Option<()> {
+    let Workspace { scratch, prepared } = workspace;
     let (panels, depth) = (job.outputs.div_ceil(VECTORS.lanes), job.inputs.div_ceil(VECTORS.values));
-    let prepared = Prepared::of(VECTORS, panels, depth, workspace.prepared)?;
-    let words = workspace.scratch.as_chunks_mut::<4>().0.get_mut(..depth)?;
+    let prepared = Prepared::of(VECTORS, panels, depth, prepared)?;
+    let words = scratch.as_chunks_mut::<4>().0.get_mut(..depth)?;
     raise(input.get(..job.inputs)?, words.as_flattened_mut());
     let requantization = Requantization::of(&job.quantization, prepared.is_fast);
     let output = output.get_mut(..job.outputs)?;
