@@ -8,7 +8,9 @@ pub fn run(shell: &Shell) -> anyhow::Result<()> {
     cmd!(shell, "cargo clippy --workspace --all-targets --quiet -- --deny warnings").run()?;
     let _documentation = shell.push_env("RUSTDOCFLAGS", "--deny warnings");
     cmd!(shell, "cargo doc --workspace --lib --no-deps --quiet").run()?;
-    let _firmware = shell.push_dir("firmware/cortex-m");
-    cmd!(shell, "cargo fmt --all --check").run()?;
+    for workspace in ["firmware/cortex-m", "benchmarks/engines"] {
+        let _workspace = shell.push_dir(workspace);
+        cmd!(shell, "cargo fmt --all --check").run()?;
+    }
     Ok(())
 }

@@ -22,7 +22,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Everything that must pass: lints, host tests, emulated targets, firmware, sizes. Installs what it needs.
+    /// Everything that must pass: lints, host tests, emulated targets, firmware, sizes, benchmarks. Installs what it needs.
     Test {
         /// Leave out what needs emulators and other targets.
         #[arg(long)]

@@ -2,7 +2,7 @@
 
 use xshell::{Shell, cmd};
 
-use crate::{cross, fuzz, lint, size, tools};
+use crate::{bench, cross, fuzz, lint, size, tools};
 
 /// How long the fuzzer runs as a part of the tests, in seconds: long enough to notice that it is broken.
 const FUZZ_SECONDS: u64 = 30;
@@ -19,11 +19,12 @@ pub fn run(shell: &Shell, host_only: bool) -> anyhow::Result<()> {
     }
     cmd!(shell, "cargo test --workspace --quiet").run()?;
     if host_only {
-        println!("left out: emulated targets, firmware, sizes, fuzzing (--host-only)");
+        println!("left out: emulated targets, firmware, sizes, benchmarks, fuzzing (--host-only)");
         return Ok(());
     }
     cross::run(shell)?;
     size::run(shell)?;
+    bench::check(shell)?;
     if fuzz::is_available(shell) {
         fuzz::run(shell, FUZZ_SECONDS)?;
     } else {

@@ -3,6 +3,7 @@
 use anyhow::{Context, bail};
 use dunlin_device::{Board, Options, Request, run};
 
+use super::chart::{Bar, Group};
 use super::markdown::{Table, grouped, times};
 use super::models::Model;
 use super::section::Section;
@@ -23,7 +24,7 @@ pub fn measure(models: &[Model]) -> anyhow::Result<Section> {
         ">ratio",
         "which",
     ]);
-    let mut operators = Vec::new();
+    let (mut operators, mut groups) = (Vec::new(), Vec::new());
     for (index, processor) in PROCESSORS.into_iter().enumerate() {
         for model in models {
             let name = model.subject.name;
@@ -49,6 +50,9 @@ pub fn measure(models: &[Model]) -> anyhow::Result<Section> {
                 times(best, instructions),
                 which.to_owned(),
             ]);
+            let title = format!("{name} on {processor}: instructions per inference");
+            let bars = vec![Bar::new("dunlin", instructions), Bar::new(which, best)];
+            groups.push(Group { title, bars });
             section.figure(&format!("{processor}.{name}"), "instructions", instructions);
             let steps = report
                 .profile
@@ -58,6 +62,12 @@ pub fn measure(models: &[Model]) -> anyhow::Result<Section> {
             operators.push(format!("{processor}, {name}: {}", steps.collect::<Vec<_>>().join(", ")));
         }
     }
+    section.add("Without the dot product (Cortex-A72, Raspberry Pi 4) and with it (Cortex-A76, Raspberry Pi 5). Instructions are no time.");
+    section.chart(
+        "aarch64-instructions",
+        "Instructions per inference on 64-bit Arm, shorter is better",
+        &groups,
+    );
     section.add(table);
     section.add("Instructions of each step:");
     section.add(operators.iter().map(|line| format!("- {line}\n")).collect::<String>());

@@ -3,6 +3,7 @@
 use anyhow::{Context, bail};
 use dunlin_device::{Board, Cost, Options, Request, RunReport, run};
 
+use super::chart::{Bar, Group};
 use super::markdown::{Table, grouped, times};
 use super::models::Model;
 use super::section::Section;
@@ -37,6 +38,7 @@ pub fn measure(models: &[Model]) -> anyhow::Result<Section> {
         ">Session::new",
     ]);
     let mut operators = Vec::new();
+    let (mut cycles, mut arenas) = (Vec::new(), Vec::new());
     for model in models {
         let (name, tflm) = (model.subject.name, &model.subject.tflm);
         let report =
@@ -68,6 +70,18 @@ pub fn measure(models: &[Model]) -> anyhow::Result<Section> {
             grouped(tflm.open),
             grouped(counts.prepare.instructions),
         ]);
+        cycles.push(Group {
+            title: format!("{name}: modelled cycles per inference"),
+            bars: vec![
+                Bar::new("dunlin", counts.run.cycles),
+                Bar::new(&format!("{by} (published, silicon)"), published),
+                Bar::new("TFLM + CMSIS-NN", tflm.cycles),
+            ],
+        });
+        arenas.push(Group {
+            title: format!("{name}: bytes of arena"),
+            bars: vec![Bar::new("dunlin", arena), Bar::new("TFLM + CMSIS-NN", tflm.arena)],
+        });
         let subject = format!("cortex-m4.{name}");
         for (quantity, number) in [
             ("instructions", counts.run.instructions),
@@ -83,7 +97,18 @@ pub fn measure(models: &[Model]) -> anyhow::Result<Section> {
         section.figure("cortex-m4.image", "flash-bytes", flash);
         operators.push((name, steps(&report)));
     }
+    section.chart(
+        "cortex-m4-cycles",
+        "Modelled cycles per inference on a Cortex-M4, shorter is better",
+        &cycles,
+    );
     section.add(speed);
+    section.add(
+        "All figures of a model come from one image and one blob. Bytes: the arena as planned, the deepest stack of opening and running, \
+         the blob, the whole image with its logs and files. `Model::open` (which verifies the structure of the blob) and `Session::new` \
+         are instructions.",
+    );
+    section.chart("cortex-m4-arena", "Bytes of arena on a Cortex-M4, shorter is better", &arenas);
     section.add(memory);
     for (name, steps) in operators {
         section.add(format!("### {name}, operator by operator"));

@@ -111,6 +111,11 @@ pub fn data() -> PathBuf {
     std::env::var_os("DUNLIN_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from)
 }
 
+/// Where the blob of a model lies between runs.
+pub fn blob_path(name: &str) -> PathBuf {
+    Path::new(BLOBS).join(name).with_extension("dnl")
+}
+
 /// Converts the models, and says which ones are absent.
 pub fn prepare(shell: &Shell, keep_blobs: bool) -> anyhow::Result<Vec<Model>> {
     shell.create_dir(BLOBS)?;
@@ -121,7 +126,7 @@ pub fn prepare(shell: &Shell, keep_blobs: bool) -> anyhow::Result<Vec<Model>> {
             println!("skipped: {} is not there (DUNLIN_DATA says where data is)", trained.display());
             continue;
         }
-        let path = Path::new(BLOBS).join(subject.name).with_extension("dnl");
+        let path = blob_path(subject.name);
         if !keep_blobs || !path.exists() {
             cmd!(shell, "cargo run --quiet --release --package dunlin -- convert {trained} -o {path}")
                 .quiet()

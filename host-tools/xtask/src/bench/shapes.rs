@@ -8,6 +8,7 @@ use dunlin_kernel_tests::{execution, program, reference};
 use dunlin_runtime::format::attributes::{Addition, Clamp, Convolution, FullyConnected};
 use dunlin_runtime::format::{DataType, Operator};
 
+use super::chart::{Bar, Group};
 use super::cortex_m4::run_counted;
 use super::markdown::{Table, grouped};
 use super::section::Section;
@@ -157,7 +158,19 @@ pub fn measure() -> anyhow::Result<Section> {
         ">instructions per MAC",
         ">cycles per MAC",
     ]);
+    let mut groups: Vec<Group> = Vec::new();
     for (shape, count) in shapes.iter().zip(&steps) {
+        let operator = shape.case.operator.name();
+        let unit = if shape.case.operator == Operator::Add { "element" } else { "MAC" };
+        let title = format!("{operator}: modelled cycles per {unit}");
+        if groups.last().is_none_or(|group| group.title != title) {
+            groups.push(Group { title, bars: Vec::new() });
+        }
+        let value = count.cycles as f64 / shape.work as f64;
+        let name = format!("dunlin {} {}", shape.window, shape.channels);
+        if let Some(group) = groups.last_mut() {
+            group.bars.push(Bar { name, value, text: format!("{value:.2}") });
+        }
         let per_mac = |number: u64| format!("{:.2}", number as f64 / shape.work as f64);
         table.push([
             shape.case.operator.name().to_owned(),
@@ -174,6 +187,11 @@ pub fn measure() -> anyhow::Result<Section> {
     section.add(
         "Random weights and elements, odd extents, padding as TensorFlow's SAME, multiplications with padding counted like others; of add, \
          elements instead of multiplications. A kernel is rows × columns / stride.",
+    );
+    section.chart(
+        "cortex-m4-shapes",
+        "Modelled cycles per multiplication over shapes, shorter is better",
+        &groups,
     );
     section.add(table);
     Ok(section)
