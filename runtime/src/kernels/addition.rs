@@ -1,7 +1,5 @@
 //! add and sub.
 
-#[cfg(dunlin_dsp)]
-use super::arch;
 use super::arch::addition::{self, Addition, Scale};
 use super::{Memory, broadcast};
 use crate::error::Defect;
@@ -51,17 +49,17 @@ pub(crate) fn execute(
         low,
         high,
     };
-    if cfg!(any(target_arch = "aarch64", target_arch = "x86_64")) && broadcast::is_plain(operation)? {
+    if cfg!(target_arch = "x86_64") && broadcast::is_plain(operation)? {
         return broadcast::execute_plain(operation, memory, |left, right, output| {
             addition::add(family, &job, left, right, output);
         });
     }
-    #[cfg(dunlin_dsp)]
-    if family == Family::Dsp && broadcast::is_plain(operation)? {
+    #[cfg(any(dunlin_dsp, target_arch = "aarch64"))]
+    if broadcast::is_plain(operation)? {
         let cells = memory.cells();
         let (left, right) = (cells.input(operation.input(0)?)?, cells.input(operation.input(1)?)?);
         let output = cells.output(operation.output())?;
-        let written = arch::dsp::addition::add(&job, left, right, output);
+        let written = addition::add_in_place(family, &job, left, right, output);
         broadcast::execute_from(written, left, right, output, |left, right| job.element(left, right));
         return Ok(());
     }

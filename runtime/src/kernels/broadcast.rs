@@ -103,7 +103,7 @@ pub(super) fn execute_plain(
 }
 
 /// Lets `function` write the elements from `first` on of operands that are not stretched.
-#[cfg(dunlin_dsp)]
+#[cfg(any(dunlin_dsp, target_arch = "aarch64"))]
 pub(super) fn execute_from(
     first: usize,
     left: Operand<'_>,

@@ -141,7 +141,7 @@ pub(crate) enum Operand<'c> {
 
 impl Operand<'_> {
     /// Bytes of the operand.
-    #[cfg(dunlin_dsp)]
+    #[cfg(any(dunlin_dsp, target_arch = "aarch64"))]
     pub fn len(self) -> usize {
         match self {
             Operand::Variable(cells) => cells.len(),
@@ -150,7 +150,7 @@ impl Operand<'_> {
     }
 
     /// Where its bytes are.
-    #[cfg(dunlin_dsp)]
+    #[cfg(any(dunlin_dsp, target_arch = "aarch64"))]
     pub fn as_ptr(self) -> *const u8 {
         match self {
             Operand::Variable(cells) => cells.as_ptr().cast(),

@@ -1,5 +1,7 @@
 //! add and sub, 16 elements at a time.
 
+use core::cell::Cell;
+
 use core::arch::aarch64::{
     int8x16_t, int16x8_t, int32x4_t, vaddq_s32, vdup_n_s8, vdup_n_s16, vdupq_n_s8, vdupq_n_s32,
     vget_high_s16, vget_low_s8, vget_low_s16, vld1q_s8, vmlal_s16, vshll_n_s16, vshlq_n_s16, vst1q_s8,
@@ -8,14 +10,21 @@ use core::arch::aarch64::{
 
 use super::requantize::{Bounds, Scales, Scaling, Twice, TwiceRight};
 use crate::kernels::arch::addition::{Addition, HEADROOM_BITS, Scale};
+use crate::kernels::memory::Operand;
 
 /// Elements of a vector.
 const LANES: usize = 16;
 /// Bits by which a difference, which has 9, is shifted before it becomes 32 bits wide. The others follow when it does.
 const FIRST_BITS: i32 = 5;
 
-/// Writes the sums of as many whole vectors as there are, and returns how many elements that is.
-pub(in crate::kernels::arch) fn add(job: &Addition, left: &[i8], right: &[i8], output: &mut [i8]) -> usize {
+/// Adds as many whole vectors as there are, from the first element on, and returns how many elements that is. The output may be one of
+/// the terms.
+pub(in crate::kernels::arch) fn add(
+    job: &Addition,
+    left: Operand<'_>,
+    right: Operand<'_>,
+    output: &[Cell<u8>],
+) -> usize {
     // The term of the larger scale is halved. Where the other one and the sum are scaled down too, there is a short way.
     let is_half = |scale: &Scale| scale.multiplier == 1 << 30 && scale.shift == 0;
     let is_short = !job.subtract && job.output.shift < 0;
@@ -38,22 +47,22 @@ pub(in crate::kernels::arch) fn add(job: &Addition, left: &[i8], right: &[i8], o
 /// Calls `function` with all whole vectors.
 #[inline(always)]
 fn vectors(
-    first: &[i8],
-    second: &[i8],
-    output: &mut [i8],
+    first: Operand<'_>,
+    second: Operand<'_>,
+    output: &[Cell<u8>],
     function: &impl Fn(int8x16_t, int8x16_t) -> int8x16_t,
 ) -> usize {
-    let terms = first.as_chunks::<LANES>().0.iter().zip(second.as_chunks::<LANES>().0);
-    let mut written = 0;
-    for (output, (first, second)) in output.as_chunks_mut::<LANES>().0.iter_mut().zip(terms) {
-        // SAFETY: all are 16 bytes.
+    let length = output.len().min(first.len()).min(second.len()) / LANES * LANES;
+    let (first, second): (*const i8, *const i8) = (first.as_ptr().cast(), second.as_ptr().cast());
+    let output = output.as_ptr().cast::<i8>().cast_mut();
+    for start in (0..length).step_by(LANES) {
+        // SAFETY: all three have `length` bytes. Cells may be written through a shared reference, and be read by another.
         unsafe {
-            let sums = function(vld1q_s8(first.as_ptr()), vld1q_s8(second.as_ptr()));
-            vst1q_s8(output.as_mut_ptr(), sums);
+            let sums = function(vld1q_s8(first.add(start)), vld1q_s8(second.add(start)));
+            vst1q_s8(output.add(start), sums);
         }
-        written += LANES;
     }
-    written
+    length
 }
 
 /// Values less their zero point, shifted by [`FIRST_BITS`].
