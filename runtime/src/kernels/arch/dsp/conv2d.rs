@@ -116,11 +116,11 @@ impl Group<'_> {
                 unsafe { self.tile.multiply(weights, channels, [first, second], 1) };
             }
             // The last pixel may be its own partner, whose second column is not filled: so its first one is written last.
-            for (target, values) in targets.into_iter().zip(values).rev() {
-                for (lane, value) in values.into_iter().enumerate().take(self.outputs - 4 * quad) {
-                    // SAFETY: channel `4 · quad + lane` is less than `outputs`.
-                    unsafe { target.add(4 * quad + lane).write(value) };
-                }
+            let ([first, second], [of_first, of_second]) = (targets, values);
+            let lanes = (self.outputs - 4 * quad).min(4);
+            for (target, values) in [(second, of_second), (first, of_first)] {
+                // SAFETY: the channels from `4 · quad` on are as many as `lanes`.
+                unsafe { target.add(4 * quad).copy_from_nonoverlapping(values.as_ptr(), lanes) };
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What two output pixels see, widened to 16 bits and interleaved for [`super::gemm`].
 
-use core::arch::naked_asm;
+use core::arch::{asm, naked_asm};
 
 use crate::kernels::arch::{Band, Convolution, ConvolutionShape};
 
@@ -193,14 +193,30 @@ impl<'a> Gather<'a> {
     /// As for [`Gather::edge`]; the row must have the cell.
     #[inline(always)]
     unsafe fn word(&self, start: usize, index: usize, before: usize, end: usize, target: *mut u32) {
-        let mut word = [self.zero_point; 4];
-        for (k, value) in (4 * index..).zip(&mut word) {
-            if k >= before && k < end {
-                *value = self.input.get(start.wrapping_add(k)).copied().unwrap_or(0);
-            }
-        }
+        let first = 4 * index;
+        // The bits of what lies before the end of the image, and of what lies before its start.
+        let bits = |count: usize| ((1u64 << (8 * count.saturating_sub(first).min(4))) - 1) as u32;
+        let seen = bits(end) & !bits(before);
+        let at = start.wrapping_add(first);
+        let values = self.input.get(at..).and_then(|values| values.first_chunk());
+        let word = match values {
+            Some(values) => u32::from_le_bytes(values.map(|value| value as u8)),
+            None => self.word_by_bytes(at),
+        };
+        let padding = u32::from(self.zero_point as u8) * 0x0101_0101;
         // SAFETY: one cell.
-        unsafe { widen(word.as_ptr(), target.add(4 * index), 1, 1, 0) };
+        unsafe { widen_word(word & seen | padding & !seen, target.add(first)) };
+    }
+
+    /// The four values from `at` on, zeros where the input has none.
+    #[cold]
+    #[inline(never)]
+    fn word_by_bytes(&self, at: usize) -> u32 {
+        let mut word = [0; 4];
+        for (k, value) in word.iter_mut().enumerate() {
+            *value = self.input.get(at.wrapping_add(k)).map_or(0, |&value| value as u8);
+        }
+        u32::from_le_bytes(word)
     }
 
     /// A kernel row whose taps do not lie side by side.
@@ -245,6 +261,29 @@ impl<'a> Gather<'a> {
                 }
             }
         }
+    }
+}
+
+/// Widens one cell.
+///
+/// # Safety
+///
+/// `target` must point to word 0 or 1 of it.
+#[inline(always)]
+unsafe fn widen_word(word: u32, target: *mut u32) {
+    // SAFETY: writes two words, two apart.
+    unsafe {
+        asm!(
+            "sxtb16 {even}, {word}",
+            "sxtb16 {odd}, {word}, ror #8",
+            "str {even}, [{target}]",
+            "str {odd}, [{target}, #8]",
+            word = in(reg) word,
+            target = in(reg) target,
+            even = out(reg) _,
+            odd = out(reg) _,
+            options(nostack, preserves_flags)
+        );
     }
 }
 

@@ -59,7 +59,8 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch
             (true, false) => (c, 0),
             (false, _) => (2 * c, c),
         };
-        for first in (0..width).step_by(columns) {
+        let mut first = 0;
+        while first < width {
             let count = columns.min(width - first);
             let origin = shape.columns.origin(first as u32);
             let left = (-origin).max(0) as usize;
@@ -112,6 +113,7 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch
                 quad.lines = quad.lines.wrapping_add(if is_whole { 8 * 9 - 4 } else { 4 });
                 quad.channels = quad.channels.wrapping_byte_add(if is_whole { 128 - 16 } else { 16 });
             }
+            first += count.max(1);
         }
         target = target.wrapping_add(if is_single { 2 } else { 1 } * next_row);
     }
