@@ -1,4 +1,4 @@
-//! fully_connected: one vector, panels of 32 channels so that eight sums hide the latency of a product.
+//! fully_connected: one vector.
 
 use super::multiply::Multiply;
 use super::panel::{self, Panel, panels};
@@ -7,13 +7,10 @@ use super::walk::store;
 use crate::format::WeightCell;
 use crate::kernels::arch::{Dense, Workspace};
 
-/// Blocks of 8 channels of a panel.
-const BLOCKS: usize = 4;
-
 /// Fills the prepared memory: the panels.
 pub(super) fn prepare<M: Multiply>(job: &Dense<'_>, prepared: &mut [u8]) {
     let cells = job.inputs.div_ceil(4);
-    panel::write(prepared, job.outputs.div_ceil(8), cells, BLOCKS, M::arrange, |block, index| {
+    panel::write(prepared, job.outputs.div_ceil(8), cells, M::DENSE_BLOCKS, M::arrange, |block, index| {
         job.weights.get(block * cells + index).map_or([[0; 4]; 8], WeightCell::rows)
     });
 }
@@ -41,7 +38,7 @@ pub(super) unsafe fn fully_connected<'a, M: Multiply>(
         scratch.get(..cells.checked_mul(4)?)?
     };
     let bounds = Bounds::of_layer(&job.quantization);
-    for panel in panels(bytemuck::cast_slice(prepared), job.channels, cells, BLOCKS) {
+    for panel in panels(bytemuck::cast_slice(prepared), job.channels, cells, M::DENSE_BLOCKS) {
         let outputs = output.get_mut(panel.first..)?;
         // SAFETY: the panel has `cells` cells, and the vector `4 · cells` values.
         unsafe {

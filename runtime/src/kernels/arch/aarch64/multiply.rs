@@ -6,6 +6,9 @@ use super::panel::Quad;
 
 /// The inner loop of a matrix product.
 pub(super) trait Multiply {
+    /// Blocks of 8 channels that are multiplied with one column at once, at most.
+    const DENSE_BLOCKS: usize;
+
     /// The order of a quad's weights.
     fn arrange(quad: &Quad) -> [i8; 16];
 

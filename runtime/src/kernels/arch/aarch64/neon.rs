@@ -47,6 +47,9 @@ impl Kernels for Neon {
 }
 
 impl Multiply for Neon {
+    // With more, the compiler runs out of registers for products.
+    const DENSE_BLOCKS: usize = 2;
+
     /// The first two values of K of all channels, then the other two.
     fn arrange(quad: &Quad) -> [i8; 16] {
         let mut weights = [0; 16];

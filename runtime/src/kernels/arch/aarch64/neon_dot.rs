@@ -66,6 +66,9 @@ unsafe fn dot<const CELL: usize>(sums: &mut int32x4_t, weights: int8x16_t, value
 }
 
 impl Multiply for NeonDot {
+    // Eight sums hide the latency of the instruction.
+    const DENSE_BLOCKS: usize = 4;
+
     /// Four values of the first channel, four of the second, and so on.
     fn arrange(quad: &Quad) -> [i8; 16] {
         *quad.as_flattened().as_array().unwrap_or(&[0; 16])
