@@ -11,10 +11,10 @@ use crate::random::Random;
 const CHANNELS_IN: &[u32] = if cfg!(miri) { &[3, 8] } else { &[1, 2, 3, 4, 5, 7, 8, 12, 13, 16, 20, 33] };
 /// Output channels of a group.
 const CHANNELS_OUT: &[u32] =
-    if cfg!(miri) { &[1, 8, 9] } else { &[1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 24, 31, 40] };
+    if cfg!(miri) { &[1, 8, 9] } else { &[1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 24, 31, 40, 64, 73] };
 /// Channels of depthwise convolutions.
 const CHANNELS: &[u32] =
-    if cfg!(miri) { &[5, 9] } else { &[1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 40] };
+    if cfg!(miri) { &[5, 9] } else { &[1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 40, 64, 72, 130] };
 
 /// Kernel, stride, dilation, padding and both extents along one dimension.
 struct Along {
@@ -30,7 +30,9 @@ impl Along {
     fn random(random: &mut Random, kernel: u32) -> Along {
         let (stride, dilation) = (choose(random, &[1, 1, 1, 2, 3]), choose(random, &[1, 1, 1, 2, 3]));
         let padding = random.below(((kernel - 1) * dilation) as usize + 1) as u32;
-        let inputs = 1 + random.below(if cfg!(miri) { 3 } else { 9 }) as u32;
+        // Sometimes more than the columns of any tile.
+        let wide = !cfg!(miri) && once_in(random, 8);
+        let inputs = 1 + random.below(if cfg!(miri) { 3 } else { 9 }) as u32 + if wide { 12 } else { 0 };
         // Up to the last window that starts inside of the input; the rest of it may be padding.
         let most = (inputs + padding).div_ceil(stride);
         let outputs = if once_in(random, 3) { 1 + random.below(most as usize) as u32 } else { most };
@@ -118,9 +120,11 @@ pub fn filter(random: &mut Random, data_type: DataType, outputs: usize, values: 
     // A packer writes no -128.
     let weights =
         int8_elements(random, outputs * values).into_iter().map(|weight| weight.max(-127)).collect();
+    // Trained models have no such bias, and no sum of theirs overflows: families have a shorter way for them, too.
+    let has_extremes = once_in(random, 2);
     let bias = (0..outputs)
         .map(|_| match random.below(8) {
-            0 => choose(random, &[i32::MIN, i32::MAX]),
+            0 if has_extremes => choose(random, &[i32::MIN, i32::MAX]),
             _ => (random.bits() as i32) >> 17,
         })
         .collect();
@@ -130,7 +134,7 @@ pub fn filter(random: &mut Random, data_type: DataType, outputs: usize, values: 
     let (multiplier, shift) = (0..outputs)
         .map(|_| {
             let (multiplier, shift) = requantization(random, largest);
-            (multiplier, shift.min(most))
+            (multiplier, shift.clamp(if has_extremes { -31 } else { -20 }, most))
         })
         .unzip();
     Filter::Int8 { weights, bias, multiplier, shift }

@@ -55,7 +55,7 @@ pub fn quantization(random: &mut Random, data_type: DataType) -> Quantization {
         return Quantization::NONE;
     }
     let zero_point = match random.below(4) {
-        0 => choose(random, &[-128, 127, 0]),
+        0 => choose(random, &[-128, -128, 127, 0]),
         _ => any_int8(random).into(),
     };
     Quantization { scale: random.between(0.001, 0.2), zero_point }
