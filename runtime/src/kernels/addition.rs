@@ -49,17 +49,12 @@ pub(crate) fn execute(
         low,
         high,
     };
-    if cfg!(target_arch = "x86_64") && broadcast::is_plain(operation)? {
-        return broadcast::execute_plain(operation, memory, |left, right, output| {
-            addition::add(family, &job, left, right, output);
-        });
-    }
-    #[cfg(any(dunlin_dsp, target_arch = "aarch64"))]
+    #[cfg(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64"))]
     if broadcast::is_plain(operation)? {
         let cells = memory.cells();
         let (left, right) = (cells.input(operation.input(0)?)?, cells.input(operation.input(1)?)?);
         let output = cells.output(operation.output())?;
-        let written = addition::add_in_place(family, &job, left, right, output);
+        let written = addition::add(family, &job, left, right, output);
         broadcast::execute_from(written, left, right, output, |left, right| job.element(left, right));
         return Ok(());
     }

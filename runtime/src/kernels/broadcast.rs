@@ -75,35 +75,8 @@ pub(super) fn is_plain(operation: &Operation<'_>) -> Result<bool, Defect> {
     Ok(operation.input(0)?.dims == dims && operation.input(1)?.dims == dims)
 }
 
-/// Elements that [`execute_plain`] hands out at once.
-const AT_ONCE: usize = 256;
-
-/// Lets `function(left, right, output)` write the elements of operands that are not stretched, many at a time. It works on copies, as the
-/// output may lie over an input.
-pub(super) fn execute_plain(
-    operation: &Operation<'_>,
-    memory: &mut Memory<'_>,
-    function: impl Fn(&[i8], &[i8], &mut [i8]),
-) -> Result<(), Defect> {
-    let cells = memory.cells();
-    let (left, right) = (cells.input(operation.input(0)?)?, cells.input(operation.input(1)?)?);
-    let (mut left_values, mut right_values, mut outputs) = ([0; AT_ONCE], [0; AT_ONCE], [0; AT_ONCE]);
-    for (chunk, output) in cells.output(operation.output())?.chunks(AT_ONCE).enumerate() {
-        left.copy_to(chunk * AT_ONCE, &mut left_values);
-        right.copy_to(chunk * AT_ONCE, &mut right_values);
-        let length = output.len();
-        let (left_values, right_values) = (left_values.get(..length), right_values.get(..length));
-        let outputs = outputs.get_mut(..length).unwrap_or_default();
-        function(left_values.unwrap_or_default(), right_values.unwrap_or_default(), outputs);
-        for (cell, value) in output.iter().zip(outputs) {
-            cell.set(*value as u8);
-        }
-    }
-    Ok(())
-}
-
 /// Lets `function` write the elements from `first` on of operands that are not stretched.
-#[cfg(any(dunlin_dsp, target_arch = "aarch64"))]
+#[cfg(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64"))]
 pub(super) fn execute_from(
     first: usize,
     left: Operand<'_>,

@@ -141,7 +141,7 @@ pub(crate) enum Operand<'c> {
 
 impl Operand<'_> {
     /// Bytes of the operand.
-    #[cfg(any(dunlin_dsp, target_arch = "aarch64"))]
+    #[cfg(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64"))]
     pub fn len(self) -> usize {
         match self {
             Operand::Variable(cells) => cells.len(),
@@ -150,27 +150,11 @@ impl Operand<'_> {
     }
 
     /// Where its bytes are.
-    #[cfg(any(dunlin_dsp, target_arch = "aarch64"))]
+    #[cfg(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64"))]
     pub fn as_ptr(self) -> *const u8 {
         match self {
             Operand::Variable(cells) => cells.as_ptr().cast(),
             Operand::Constant(bytes) => bytes.as_ptr(),
-        }
-    }
-
-    /// Copies bytes from `start` on, as many as there are.
-    pub fn copy_to(self, start: usize, values: &mut [i8]) {
-        match self {
-            Operand::Variable(cells) => {
-                for (value, cell) in values.iter_mut().zip(cells.get(start..).unwrap_or_default()) {
-                    *value = cell.get() as i8;
-                }
-            }
-            Operand::Constant(bytes) => {
-                for (value, &byte) in values.iter_mut().zip(bytes.get(start..).unwrap_or_default()) {
-                    *value = byte as i8;
-                }
-            }
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Addition of int8 tensors: for one element, and for many where there are vectors.
 
-#[cfg(any(dunlin_dsp, target_arch = "aarch64"))]
+#[cfg(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64"))]
 use core::cell::Cell;
 
 use crate::family::Family;
 use crate::fixed_point::scale_rounding_twice;
-#[cfg(any(dunlin_dsp, target_arch = "aarch64"))]
+#[cfg(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64"))]
 use crate::kernels::memory::Operand;
 
 /// Bits that both terms gain before they are brought to a common scale.
@@ -54,23 +54,10 @@ impl Addition {
     }
 }
 
-/// Adds element by element, as far as all three reach.
-pub(crate) fn add(family: Family, job: &Addition, left: &[i8], right: &[i8], output: &mut [i8]) {
-    let written = match family {
-        #[cfg(target_arch = "x86_64")]
-        Family::Avx2 | Family::Vnni => super::x86::addition::add(job, left, right, output),
-        _ => 0,
-    };
-    let terms = left.iter().zip(right).skip(written);
-    for (output, (&left, &right)) in output.iter_mut().skip(written).zip(terms) {
-        *output = job.element(left, right);
-    }
-}
-
 /// Adds as many elements as the family has a short way for, from the first one on, and returns their number. The output may be one of the
 /// terms.
-#[cfg(any(dunlin_dsp, target_arch = "aarch64"))]
-pub(crate) fn add_in_place(
+#[cfg(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64"))]
+pub(crate) fn add(
     family: Family,
     job: &Addition,
     left: Operand<'_>,
@@ -82,6 +69,8 @@ pub(crate) fn add_in_place(
         Family::Dsp => super::dsp::addition::add(job, left, right, output),
         #[cfg(target_arch = "aarch64")]
         Family::Neon | Family::NeonDot => super::aarch64::addition::add(job, left, right, output),
+        #[cfg(target_arch = "x86_64")]
+        Family::Avx2 | Family::Vnni => super::x86::addition::add(job, left, right, output),
         _ => 0,
     }
 }

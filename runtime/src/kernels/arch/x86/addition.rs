@@ -3,18 +3,21 @@
 //! The term of the larger scale is halved: its difference from the zero point is shifted. The other one is d · 2²⁰ · m / 2³¹, rounded and
 //! shifted to the right by e. With m = 2¹¹ · h + l that is `⌊(d·h + ⌊(d·l + 2¹⁰ + 2^(e−1) · 2¹¹) / 2¹¹⌋ − [d < 0]) / 2^e⌋`, all in 32 bits.
 
+use core::cell::Cell;
+
 use core::arch::x86_64::{
     __m128i, __m256i, _mm_loadu_si128, _mm_max_epi8, _mm_min_epi8, _mm_packs_epi16, _mm_set1_epi8,
     _mm_storeu_si128, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_epi64, _mm256_blend_epi32,
-    _mm256_castsi256_si128, _mm256_cvtepi8_epi32, _mm256_extracti128_si256, _mm256_madd_epi16,
-    _mm256_mul_epi32, _mm256_mullo_epi32, _mm256_packs_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi32,
-    _mm256_set1_epi64x, _mm256_slli_epi32, _mm256_srai_epi32, _mm256_srav_epi32, _mm256_srli_epi64,
-    _mm256_sub_epi32,
+    _mm256_castsi256_si128, _mm256_cmpgt_epi32, _mm256_cvtepi8_epi32, _mm256_extracti128_si256,
+    _mm256_madd_epi16, _mm256_mul_epi32, _mm256_mullo_epi32, _mm256_packs_epi32, _mm256_permute4x64_epi64,
+    _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_slli_epi32, _mm256_srai_epi32, _mm256_srav_epi32,
+    _mm256_srli_epi64, _mm256_sub_epi32,
 };
 
 use super::constants::addend;
 use crate::kernels::arch::Rounding;
 use crate::kernels::arch::addition::{Addition, HEADROOM_BITS, Scale};
+use crate::kernels::memory::Operand;
 
 /// Elements of a step.
 const LANES: usize = 16;
@@ -23,8 +26,14 @@ const LOWER_BITS: u32 = 31 - HEADROOM_BITS;
 /// Largest shift to the right for which nothing overflows: the rounding of the last shift is shifted by [`LOWER_BITS`].
 const LARGEST_SHIFT: i32 = 18;
 
-/// Writes the sums of as many groups of [`LANES`] elements as there are, and returns how many elements that is: none if the scales are unusual.
-pub(in super::super) fn add(job: &Addition, left: &[i8], right: &[i8], output: &mut [i8]) -> usize {
+/// Adds as many groups of [`LANES`] elements as there are, from the first element on, and returns how many elements that is: none if the scales are
+/// unusual. The output may be one of the terms.
+pub(in super::super) fn add(
+    job: &Addition,
+    left: Operand<'_>,
+    right: Operand<'_>,
+    output: &[Cell<u8>],
+) -> usize {
     let is_half = |scale: &Scale| scale.multiplier == 1 << 30 && scale.shift == 0;
     let is_lower = |scale: &Scale| (-LARGEST_SHIFT..0).contains(&scale.shift);
     let (half, other, values, other_values) = if is_half(&job.left) && is_lower(&job.right) {
@@ -53,8 +62,8 @@ pub(in super::super) fn add(job: &Addition, left: &[i8], right: &[i8], output: &
 /// What is the same for all elements.
 #[derive(Clone, Copy)]
 struct Constants {
-    /// What the halved term lacks of a difference.
-    half_offset: __m256i,
+    /// What the halved term has too much, as its zero point is not taken away: a sum is negative if it is below.
+    excess: __m256i,
     other_zero_point: __m256i,
     higher: __m256i,
     lower: __m256i,
@@ -71,13 +80,16 @@ fn vectors<const RECTIFIED: bool>(
     half: &Scale,
     other: &Scale,
     addend: i64,
-    values: &[i8],
-    other_values: &[i8],
-    output: &mut [i8],
+    values: Operand<'_>,
+    other_values: Operand<'_>,
+    output: &[Cell<u8>],
 ) -> usize {
     let right = -other.shift;
+    let excess = half.zero_point << (HEADROOM_BITS - 1);
+    // It is taken away from the scaled sum.
+    let addend = addend - 2 * i64::from(excess) * i64::from(job.output.multiplier);
     let constants = Constants {
-        half_offset: _mm256_set1_epi32(-half.zero_point << (HEADROOM_BITS - 1)),
+        excess: _mm256_set1_epi32(excess),
         other_zero_point: _mm256_set1_epi32(other.zero_point),
         higher: _mm256_set1_epi32(other.multiplier >> LOWER_BITS),
         lower: _mm256_set1_epi32(other.multiplier & ((1 << LOWER_BITS) - 1)),
@@ -88,12 +100,13 @@ fn vectors<const RECTIFIED: bool>(
         output_right: _mm256_set1_epi32(-job.output.shift),
     };
     let (low, high) = (_mm_set1_epi8(job.low as i8), _mm_set1_epi8(job.high as i8));
-    let mut written = 0;
-    let terms = values.as_chunks::<LANES>().0.iter().zip(other_values.as_chunks::<LANES>().0);
-    for (output, (values, other_values)) in output.as_chunks_mut::<LANES>().0.iter_mut().zip(terms) {
-        // SAFETY: both are 16 bytes.
-        let [values, others] =
-            [values, other_values].map(|values| unsafe { _mm_loadu_si128(values.as_ptr().cast()) });
+    let length = output.len().min(values.len()).min(other_values.len()) / LANES * LANES;
+    let (values, other_values, output) = (values.as_ptr(), other_values.as_ptr(), output.as_ptr().cast_mut());
+    for start in (0..length).step_by(LANES) {
+        // SAFETY: both have `length` bytes.
+        let (values, others) = unsafe {
+            (_mm_loadu_si128(values.add(start).cast()), _mm_loadu_si128(other_values.add(start).cast()))
+        };
         let first = eight::<RECTIFIED>(&constants, values, others);
         let second = eight::<RECTIFIED>(
             &constants,
@@ -104,11 +117,10 @@ fn vectors<const RECTIFIED: bool>(
         let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(first, second));
         let bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
         let bytes = if RECTIFIED { bytes } else { _mm_min_epi8(_mm_max_epi8(bytes, low), high) };
-        // SAFETY: the output is 16 bytes.
-        unsafe { _mm_storeu_si128(output.as_mut_ptr().cast(), bytes) };
-        written += LANES;
+        // SAFETY: the output has `length` bytes, too. Cells may be written through a shared reference.
+        unsafe { _mm_storeu_si128(output.add(start).cast(), bytes) };
     }
-    written
+    length
 }
 
 /// Eight sums at the scale of the output, with its zero point. `RECTIFIED` as in [`super::requantize_avx512::Kind`].
@@ -116,7 +128,6 @@ fn vectors<const RECTIFIED: bool>(
 #[target_feature(enable = "avx2")]
 fn eight<const RECTIFIED: bool>(constants: &Constants, values: __m128i, other_values: __m128i) -> __m256i {
     let half = _mm256_slli_epi32::<{ HEADROOM_BITS as i32 - 1 }>(_mm256_cvtepi8_epi32(values));
-    let half = _mm256_add_epi32(half, constants.half_offset);
     let difference = _mm256_sub_epi32(_mm256_cvtepi8_epi32(other_values), constants.other_zero_point);
     // The lower part and the difference fit 16 bits, and the upper half of the lower part is zero.
     let lower = _mm256_add_epi32(_mm256_madd_epi16(difference, constants.lower), constants.rounding);
@@ -130,6 +141,7 @@ fn eight<const RECTIFIED: bool>(constants: &Constants, values: __m128i, other_va
     let odd = _mm256_mul_epi32(_mm256_srli_epi64::<32>(doubled), constants.multiplier);
     let odd = _mm256_add_epi64(odd, constants.addend);
     let scaled = _mm256_blend_epi32::<0b1010_1010>(_mm256_srli_epi64::<32>(even), odd);
-    let scaled = if RECTIFIED { scaled } else { _mm256_add_epi32(scaled, _mm256_srai_epi32::<31>(sum)) };
+    let scaled =
+        if RECTIFIED { scaled } else { _mm256_add_epi32(scaled, _mm256_cmpgt_epi32(constants.excess, sum)) };
     _mm256_srav_epi32(scaled, constants.output_right)
 }
