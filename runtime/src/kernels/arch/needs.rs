@@ -1,5 +1,6 @@
 //! The memory that kernels need beside their operands, for every family on every machine: the converter states it in the blob.
 
+use super::x86::depthwise_layout;
 use super::x86::layout::{self as x86, Vectors};
 use super::{ConvolutionShape, aarch64, dsp};
 use crate::family::Family;
@@ -40,8 +41,8 @@ pub(crate) fn depthwise_conv2d(family: Family, shape: &ConvolutionShape) -> Opti
     match family {
         Family::Dsp => Some(dsp::layout::depthwise_conv2d(shape)),
         Family::Neon | Family::NeonDot => aarch64::layout::depthwise_conv2d(shape),
-        Family::Avx2 => x86::depthwise_conv2d(Vectors::AVX2, shape),
-        Family::Vnni => x86::depthwise_conv2d(Vectors::VNNI, shape),
+        Family::Avx2 => depthwise_layout::depthwise_conv2d(Vectors::AVX2, shape),
+        Family::Vnni => depthwise_layout::depthwise_conv2d(Vectors::VNNI, shape),
         _ => Some(Needs::default()),
     }
 }

@@ -1,7 +1,8 @@
 //! add and sub, 16 elements at a time, with AVX2.
 //!
-//! The term of the larger scale is halved: its difference from the zero point is shifted. The other one is d · 2²⁰ · m / 2³¹, rounded and
-//! shifted to the right by e. With m = 2¹¹ · h + l that is `⌊(d·h + ⌊(d·l + 2¹⁰ + 2^(e−1) · 2¹¹) / 2¹¹⌋ − [d < 0]) / 2^e⌋`, all in 32 bits.
+//! The term of the larger scale is halved: its difference from the zero point is shifted. The other one is d · 2²⁰ ·
+//! m / 2³¹, rounded and shifted to the right by e. With m = 2¹¹ · h + l that is
+//! `⌊(d·h + ⌊(d·l + 2¹⁰ + 2^(e−1) · 2¹¹) / 2¹¹⌋ − [d < 0]) / 2^e⌋`, all in 32 bits.
 
 use core::cell::Cell;
 
@@ -26,8 +27,8 @@ const LOWER_BITS: u32 = 31 - HEADROOM_BITS;
 /// Largest shift to the right for which nothing overflows: the rounding of the last shift is shifted by [`LOWER_BITS`].
 const LARGEST_SHIFT: i32 = 18;
 
-/// Adds as many groups of [`LANES`] elements as there are, from the first element on, and returns how many elements that is: none if the scales are
-/// unusual. The output may be one of the terms.
+/// Adds as many groups of [`LANES`] elements as there are, from the first element on, and returns how many elements
+/// that is: none if the scales are unusual. The output may be one of the terms.
 pub(in super::super) fn add(
     job: &Addition,
     left: Operand<'_>,

@@ -1,13 +1,14 @@
 //! The constants of output channels, as vectors.
 //!
-//! For each vector of channels, [`CONSTANTS`] vectors of words: what a sum starts with, multipliers, shifts to the right, and the addends of
-//! even and of odd lanes (64 bits each) for the *fast* requantization.
+//! For each vector of channels, [`CONSTANTS`] vectors of words: what a sum starts with, multipliers, shifts to the
+//! right, and the addends of even and of odd lanes (64 bits each) for the *fast* requantization.
 //!
-//! With m the multiplier, e > 0 the shift to the right, z the output's zero point, [scale_rounding_twice] of v plus z is
-//! `⌊(⌊(v·m + 2³⁰) / 2³¹⌋ + 2^(e−1) − [v < 0] + z·2^e) / 2^e⌋`, and so the addend of `v·m` is `2³⁰ + (2^(e−1) + z·2^e) · 2³¹`. Vectors have
-//! no product `v·m` without its low half, but that of 2v: twice this, and the sum is in the high half.
-//! [scale_rounding_once] with e = 31 − shift is `⌊(v·m + 2^(e−1) − [v < 0] + z·2^e) / 2^e⌋`. Both hold where nothing overflows, which [`Reach`]
-//! decides from the largest sum that the weights allow.
+//! With m the multiplier, e > 0 the shift to the right, z the output's zero point, [scale_rounding_twice] of v plus z
+//! is `⌊(⌊(v·m + 2³⁰) / 2³¹⌋ + 2^(e−1) − [v < 0] + z·2^e) / 2^e⌋`, and so the addend of `v·m` is
+//! `2³⁰ + (2^(e−1) + z·2^e) · 2³¹`. Vectors have no product `v·m` without its low half, but that of 2v: twice this,
+//! and the sum is in the high half. [scale_rounding_once] with e = 31 − shift is
+//! `⌊(v·m + 2^(e−1) − [v < 0] + z·2^e) / 2^e⌋`. Both hold where nothing overflows, which [`Reach`] decides from the
+//! largest sum that the weights allow.
 //!
 //! [scale_rounding_twice]: crate::fixed_point::scale_rounding_twice
 //! [scale_rounding_once]: crate::fixed_point::scale_rounding_once
@@ -56,8 +57,8 @@ impl Reach {
         }
     }
 
-    /// Writes the constants of a vector of channels into `CONSTANTS · lanes` words; `source` says for each lane where its channel is. Returns
-    /// whether the fast requantization is exact for all of them.
+    /// Writes the constants of a vector of channels into `CONSTANTS · lanes` words; `source` says for each lane where
+    /// its channel is. Returns whether the fast requantization is exact for all of them.
     pub fn write(
         &self,
         lanes: usize,

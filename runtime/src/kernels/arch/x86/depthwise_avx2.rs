@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::{__m256i, _mm256_add_epi32, _mm256_loadu_si256, _mm256_madd_epi16};
 
-use super::layout::Depthwise;
+use super::depthwise_layout::Depthwise;
 use super::requantize_avx2::{Channels, Requantization, store};
 use super::sequences::Sequence;
 

@@ -6,7 +6,7 @@ use core::arch::x86_64::{
     _mm512_unpackhi_epi16, _mm512_unpacklo_epi8, _mm512_unpacklo_epi16, _mm512_xor_si512,
 };
 
-use super::layout::Depthwise;
+use super::depthwise_layout::Depthwise;
 use super::requantize_avx512::{Channels, FAST, Kind, LANES, RECTIFIED, Requantization, SLOW, store};
 use super::sequences::Sequence;
 

@@ -3,7 +3,8 @@
 use super::super::ConvolutionShape;
 use super::layout::Layout;
 
-/// Copies `input` into `image`, which has `layout.padded` rows and columns. `convert` copies a row of values, `fill` writes what lies around them.
+/// Copies `input` into `image`, which has `layout.padded` rows and columns. `convert` copies a row of values, `fill`
+/// writes what lies around them.
 #[inline(always)]
 pub(super) fn copy<T>(
     layout: &Layout,

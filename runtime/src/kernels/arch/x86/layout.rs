@@ -1,7 +1,8 @@
 //! How the kernels of x86-64 lay out weights and images. Compiled for every target: the converter states the memory they need.
 //!
-//! Everything is counted in *words* of 4 bytes, which is what a processor copies to all lanes of a vector in one load. A word of an image
-//! holds consecutive values of K; a vector of weights holds the same values of K for as many output channels as it has lanes.
+//! Everything is counted in *words* of 4 bytes, which is what a processor copies to all lanes of a vector in one
+//! load. A word of an image holds consecutive values of K; a vector of weights holds the same values of K for as many
+//! output channels as it has lanes.
 
 use super::super::ConvolutionShape;
 use super::super::needs::Needs;
@@ -24,7 +25,8 @@ pub(in super::super) struct Vectors {
 impl Vectors {
     /// 512 bits, VPDPBUSD: four unsigned bytes a word.
     pub const VNNI: Vectors = Vectors { lanes: 16, values: 4, weight_bytes: 1, columns: [12, 5], dense: 8 };
-    /// 256 bits, VPMADDWD: two signed halfwords a word. Weights are widened when they are prepared: every one is used for many pixels.
+    /// 256 bits, VPMADDWD: two signed halfwords a word. Weights are widened when they are prepared: every one is used
+    /// for many pixels.
     pub const AVX2: Vectors = Vectors { lanes: 8, values: 2, weight_bytes: 2, columns: [5, 0], dense: 4 };
 
     /// The same for fully connected layers, which use every weight once: their weights stay narrow.
@@ -54,8 +56,6 @@ pub(super) const LINE: usize = 64;
 pub(super) const HEADER: usize = LINE;
 /// What is lost where memory that is aligned to 16 bytes is used from the next multiple of [`LINE`] on.
 pub(super) const ALIGNMENT_LOSS: usize = LINE - 16;
-/// Planes of output rows that are computed one vector of channels after the other: what stays in the first cache.
-const PLANES_BYTES: usize = 12 << 10;
 /// Behind an image: the last word of a row may reach over its end.
 const SLACK: usize = 16;
 
@@ -160,101 +160,8 @@ pub(in super::super) fn fully_connected(vectors: Vectors, inputs: usize, outputs
     })
 }
 
-/// For a depthwise convolution.
-pub(in super::super) fn depthwise_conv2d(vectors: Vectors, shape: &ConvolutionShape) -> Option<Needs> {
-    let layout = Depthwise::of(vectors, shape)?;
-    Some(Needs {
-        scratch: layout.row_bytes()?.checked_mul(layout.rows_at_once)?.checked_add(ALIGNMENT_LOSS)?,
-        prepared: panel_bytes(vectors, layout.phases, layout.depth()?)?,
-    })
-}
-
 /// Prepared memory for `panels` vectors of channels with `depth` vectors of weights each.
-fn panel_bytes(vectors: Vectors, panels: usize, depth: usize) -> Option<usize> {
+pub(super) fn panel_bytes(vectors: Vectors, panels: usize, depth: usize) -> Option<usize> {
     let each = depth.checked_mul(vectors.bytes())?.checked_add(vectors.constant_bytes())?;
     panels.checked_mul(each)?.checked_add(HEADER + ALIGNMENT_LOSS)
-}
-
-/// Sizes of a depthwise convolution.
-///
-/// For some output rows at a time, the input rows each of them sees are brought into scratch so that a word holds the values of one channel in
-/// consecutive kernel rows: a *plane* for each 2 or 4 kernel rows. The taps of an output row are then words of a plane at
-/// constant distances.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Depthwise {
-    pub vectors: Vectors,
-    /// Output rows whose planes are in scratch at a time.
-    pub rows_at_once: usize,
-    /// Words of a plane that are filled.
-    pub row_words: usize,
-    pub planes: usize,
-    /// Kernel columns, and the words from one to the next.
-    pub taps: usize,
-    pub tap_words: usize,
-    /// Whether an output row is one sequence of values, whatever pixels they belong to; otherwise every pixel is one of its own.
-    pub is_flat: bool,
-    /// Vectors of an output sequence that differ in their channels.
-    pub phases: usize,
-    /// Values from a vector to the next one with the same channels: in the input and in the output.
-    pub steps: [usize; 2],
-    /// Values of a sequence, and the sequences of a row.
-    pub values: usize,
-    pub sequences: usize,
-}
-
-impl Depthwise {
-    /// `None` if a size does not fit the address space.
-    pub fn of(vectors: Vectors, shape: &ConvolutionShape) -> Option<Depthwise> {
-        let [_, width, channels] = shape.output;
-        let window = &shape.columns;
-        let lanes = vectors.lanes;
-        let reach = (window.kernel as usize).saturating_sub(1).checked_mul(window.dilation as usize)?;
-        let last = width.saturating_sub(1).checked_mul(window.stride as usize)?;
-        let row_words = last.checked_add(reach)?.checked_add(1)?.checked_mul(channels)?;
-        // Otherwise the vectors that differ would be too many.
-        let is_flat = window.stride == 1 && (channels.is_multiple_of(8) || channels < lanes);
-        let common = channels.max(1) / greatest_common_divisor(channels, lanes);
-        let pixel = [channels.checked_mul(window.stride as usize)?, channels];
-        let values = if is_flat { width.checked_mul(channels)? } else { channels };
-        let phases = if is_flat { common } else { channels.div_ceil(lanes) };
-        let period = common.checked_mul(lanes)?;
-        let mut layout = Depthwise {
-            vectors,
-            rows_at_once: 1,
-            row_words,
-            planes: (shape.rows.kernel as usize).div_ceil(vectors.values),
-            taps: window.kernel as usize,
-            tap_words: channels.checked_mul(window.dilation as usize)?,
-            is_flat,
-            phases,
-            steps: if is_flat { [period; 2] } else { pixel },
-            values,
-            sequences: if is_flat { 1 } else { width },
-        };
-        layout.rows_at_once = (PLANES_BYTES / layout.row_bytes()?.max(1)).clamp(1, shape.output[0].max(1));
-        Some(layout)
-    }
-
-    /// Vectors of weights of a vector of channels.
-    pub fn depth(&self) -> Option<usize> {
-        self.planes.checked_mul(self.taps)
-    }
-
-    /// Bytes of the planes of an output row.
-    pub fn row_bytes(&self) -> Option<usize> {
-        self.plane_bytes()?.checked_mul(self.planes)
-    }
-
-    /// Bytes of a plane: a vector may begin at its last word.
-    pub fn plane_bytes(&self) -> Option<usize> {
-        self.row_words.checked_add(self.vectors.lanes)?.checked_mul(4)
-    }
-}
-
-fn greatest_common_divisor(a: usize, b: usize) -> usize {
-    let (mut a, mut b) = (a, b.max(1));
-    while a != 0 {
-        (a, b) = (b % a, a);
-    }
-    b
 }

@@ -2,7 +2,8 @@
 
 use super::super::Depthwise as Job;
 use super::constants::Reach;
-use super::layout::{CONSTANTS, Depthwise};
+use super::depthwise_layout::Depthwise;
+use super::layout::CONSTANTS;
 use super::prepared::Preparation;
 use crate::format::LANES;
 

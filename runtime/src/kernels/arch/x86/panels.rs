@@ -6,7 +6,8 @@ use super::layout::{CONSTANTS, Layout, Vectors};
 use super::prepared::{Preparation, groups};
 use crate::format::{LANES, WeightCell};
 
-/// Decodes `cells` of a block of 8 channels and hands each weight to `put`, with its channel in the block and its K in the packing of the blob.
+/// Decodes `cells` of a block of 8 channels and hands each weight to `put`, with its channel in the block and its K
+/// in the packing of the blob.
 fn for_each_weight(cells: &[WeightCell], mut put: impl FnMut(usize, usize, i8)) {
     for (cell, weights) in cells.iter().enumerate() {
         for (channel, row) in weights.rows().iter().enumerate() {
@@ -29,8 +30,8 @@ struct Panels<'a> {
 }
 
 impl Panels<'_> {
-    /// Stores the weights of a block of 8 channels. `place` says for a K in the packing of the blob which word it belongs to, and which value of the
-    /// word it is.
+    /// Stores the weights of a block of 8 channels. `place` says for a K in the packing of the blob which word it
+    /// belongs to, and which value of the word it is.
     fn put(&mut self, block: usize, cells: &[WeightCell], place: impl Fn(usize) -> Option<(usize, usize)>) {
         let Vectors { lanes, values, .. } = self.vectors;
         let (panel, lane) = (block * LANES / lanes, block * LANES % lanes);

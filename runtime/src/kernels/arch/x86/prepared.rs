@@ -36,7 +36,8 @@ pub(super) fn aligned(memory: &mut [u8]) -> &mut [u8] {
 }
 
 impl<'a> Prepared<'a> {
-    /// Memory that [`Preparation`] has filled for `panels` vectors of channels with `depth` vectors of weights each. `None` if it is too short.
+    /// Memory that [`Preparation`] has filled for `panels` vectors of channels with `depth` vectors of weights each.
+    /// `None` if it is too short.
     pub fn of(vectors: Vectors, panels: usize, depth: usize, memory: &'a [u8]) -> Option<Prepared<'a>> {
         let aligned = memory.get(loss(memory.as_ptr())..)?;
         let (header, rest) = aligned.split_at_checked(HEADER)?;
@@ -72,8 +73,8 @@ impl Header<'_> {
     }
 }
 
-/// Splits `panels` vectors of channels into the groups that are multiplied at once: the first one of each, and how many. They have a power of two, at
-/// most `at_once`.
+/// Splits `panels` vectors of channels into the groups that are multiplied at once: the first one of each, and how
+/// many. They have a power of two, at most `at_once`.
 pub(super) fn groups(panels: usize, at_once: usize) -> impl Iterator<Item = (usize, usize)> {
     let mut first = 0;
     core::iter::from_fn(move || {

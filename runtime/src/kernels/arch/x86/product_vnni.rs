@@ -1,7 +1,8 @@
 //! Tiles of convolutions and fully connected layers with VPDPBUSD on 512-bit vectors.
 //!
-//! The instruction multiplies unsigned with signed bytes: values of the input are raised by 128, and what that adds to the sums is taken
-//! away in what they start with. It wraps where VPDPBUSDS would saturate, and so do the sums of the portable kernels.
+//! The instruction multiplies unsigned with signed bytes: values of the input are raised by 128, and what that adds
+//! to the sums is taken away in what they start with. It wraps where VPDPBUSDS would saturate, and so do the sums of
+//! the portable kernels.
 
 use core::arch::x86_64::{
     __m512i, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_si512,
@@ -130,8 +131,8 @@ unsafe fn sums<const PANELS: usize, const COLUMNS: usize>(
 
 /// `PANELS` vectors of channels times one vector of `words` words.
 ///
-/// # Safety
-/// There are so many words, `PANELS` vectors of weights for each, constants for `PANELS` vectors of channels, and `count` outputs.
+/// # Safety There are so many words, `PANELS` vectors of weights for each, constants for `PANELS` vectors of
+/// channels, and `count` outputs.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) unsafe fn dense<const PANELS: usize>(
     requantization: &Requantization,

@@ -1,7 +1,7 @@
 //! The walk over the output rows of a depthwise convolution.
 
 use super::super::ConvolutionShape;
-use super::layout::Depthwise;
+use super::depthwise_layout::Depthwise;
 use super::prepared::Prepared;
 
 /// Vectors of outputs of some rows that have the same channels.
@@ -19,7 +19,8 @@ pub(super) struct Sequence {
     pub row_values: usize,
     /// Number of vectors of a row.
     pub count: usize,
-    /// Outputs of the first vector of a row; those of another one are fewer by `lost` for each before it. More than a vector has mean all.
+    /// Outputs of the first vector of a row; those of another one are fewer by `lost` for each before it. More than a
+    /// vector has mean all.
     pub values: usize,
     pub lost: usize,
 }
@@ -34,8 +35,9 @@ pub(super) struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// For every output row, calls `fill` with the input rows that a plane interleaves (`None` for padding and behind the last kernel row) and its words
-    /// from the first input pixel on; then `multiply` for the sequences of some rows.
+    /// For every output row, calls `fill` with the input rows that a plane interleaves (`None` for padding and behind
+    /// the last kernel row) and its words from the first input pixel on; then `multiply` for the sequences of some
+    /// rows.
     ///
     /// What `multiply` gets is as long as the layout says, in all directions.
     pub fn for_each(

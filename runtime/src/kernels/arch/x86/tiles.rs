@@ -34,8 +34,8 @@ pub(super) struct Tile {
 
 /// Calls `multiply` for every tile.
 ///
-/// Every tile that `multiply` gets may read all words that its columns see in `image`, all weights and constants of its vectors of channels, and may write
-/// `channels` outputs of each column.
+/// Every tile that `multiply` gets may read all words that its columns see in `image`, all weights and constants of
+/// its vectors of channels, and may write `channels` outputs of each column.
 pub(super) fn for_each_tile(
     product: &Product,
     shape: &ConvolutionShape,

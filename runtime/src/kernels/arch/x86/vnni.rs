@@ -5,7 +5,8 @@ use core::arch::x86_64::{
 };
 
 use super::super::{Band, Convolution, Dense, Depthwise as DepthwiseJob, Kernels, Workspace};
-use super::layout::{Depthwise, Layout, Vectors};
+use super::depthwise_layout::Depthwise;
+use super::layout::{Layout, Vectors};
 use super::lines::prepare_depthwise;
 use super::panels::{prepare_convolution, prepare_dense};
 use super::prepared::{Prepared, aligned, groups};
@@ -149,8 +150,8 @@ fn fully_connected(job: &Dense<'_>, input: &[i8], output: &mut [i8], workspace: 
             _ => product_vnni::dense::<8>,
         };
         let outputs = output.get_mut(first * VECTORS.lanes..)?;
-        // SAFETY: the group has `count` vectors of channels, whose weights and constants are as long as `Prepared::of` has checked, and
-        // as many outputs as are left.
+        // SAFETY: the group has `count` vectors of channels, whose weights and constants are as long as
+        // `Prepared::of` has checked, and as many outputs as are left.
         unsafe { dense(&requantization, words, weights, constants, outputs.as_mut_ptr(), outputs.len()) };
     }
     Some(())
