@@ -9,12 +9,13 @@ use std::time::Duration;
 use dunlin_harness::{Options, files};
 
 use crate::board::{Board, Subject};
-use crate::build::{build, build_plugin};
+use crate::build::{build_plugin, build_selected};
 use crate::counter::{self, Counts};
 use crate::error::DeviceError;
 use crate::log;
 use crate::process::Running;
 use crate::report::{Clock, RunReport};
+use crate::selection::Selection;
 use crate::sizes::sizes;
 
 /// An emulated instruction takes 2^8 ns, several ticks of every board's clock, so that instructions are counted exactly.
@@ -34,6 +35,8 @@ pub struct Request {
     /// Whether to count instructions, and on 32-bit Arm to model cycles, with a plugin of the emulator. Slower by half or so, and not
     /// on the board `host`.
     pub count: bool,
+    /// What a bare-metal image contains of the runtime.
+    pub selection: Selection,
     /// When to give up.
     pub time_limit: Duration,
 }
@@ -44,6 +47,7 @@ impl Default for Request {
             options: Options::default(),
             processor: None,
             count: false,
+            selection: Selection::default(),
             time_limit: Duration::from_secs(300),
         }
     }
@@ -65,7 +69,7 @@ pub fn run(
     {
         return Err(DeviceError::BlobTooLong { board: board.name, bytes: blob.len(), room });
     }
-    let program = build(board)?;
+    let program = build_selected(board, &request.selection)?;
     let folder = tempfile::tempdir().map_err(DeviceError::io("creating a temporary folder"))?;
     let folder = folder.path();
     write(folder, files::BLOB, blob)?;

@@ -1,18 +1,21 @@
 //! A small model, written record by record: convolution, maximum over windows, fully connected, softmax.
 
 use bytemuck::bytes_of;
+use dunlin_device::Selection;
 use dunlin_runtime::format::attributes::{Clamp, Convolution, FullyConnected, Pool, Softmax};
 use dunlin_runtime::format::{
     ChannelBlock, FORMAT_VERSION, GOLDEN_SYNTHETIC, GoldenHeader, HEADER_BYTES, Header, MAGIC, Operator,
-    ProgramHeader, SectionEntry, StepRecord, TensorRecord, VectorHeader, section,
+    PACKING, ProgramHeader, SectionEntry, StepRecord, TensorRecord, VectorHeader, WeightCell, section,
 };
-use dunlin_runtime::{BLOB_ALIGNMENT, Family, Model, Session, Trace, synthesize};
+use dunlin_runtime::{BLOB_ALIGNMENT, Family, Model, Session, Trace, needs, synthesize};
 use sha2::{Digest, Sha256};
 
 /// Bytes of one sample: 7 × 6 pixels of 3 channels.
 pub const SAMPLE_BYTES: usize = 7 * 6 * 3;
 /// Bytes of one output.
 pub const OUTPUT_BYTES: usize = 10;
+/// Bytes that the tensors take.
+const ACTIVATION_BYTES: u32 = 128 + 224;
 /// Seed of the golden vector.
 const SEED: u32 = 2026;
 
@@ -43,14 +46,16 @@ fn layer(random: &mut Random, outputs: usize, rows: usize, row: usize, weights: 
     for block in 0..outputs.div_ceil(8) {
         let mut channels = ChannelBlock::default();
         for cell in 0..rows * row.div_ceil(4) {
-            for lane in 0..8 {
-                for value in 0..4 {
-                    let inside = block * 8 + lane < outputs && cell % row.div_ceil(4) * 4 + value < row;
-                    let weight = if inside { (random.byte() as i8).max(-127) } else { 0 };
-                    channels.weight_sum[lane] += i32::from(weight);
-                    weights.push(weight as u8);
+            let mut rows = [[0; 4]; 8];
+            for (lane, values) in rows.iter_mut().enumerate() {
+                for (value, weight) in values.iter_mut().enumerate() {
+                    if block * 8 + lane < outputs && cell % row.div_ceil(4) * 4 + value < row {
+                        *weight = (random.byte() as i8).max(-127);
+                        channels.weight_sum[lane] += i32::from(*weight);
+                    }
                 }
             }
+            weights.extend_from_slice(bytes_of(&WeightCell::from_rows(&rows)));
         }
         for lane in (0..8).filter(|lane| block * 8 + lane < outputs) {
             channels.bias[lane] = i32::from(random.byte()) * 8 - 1024;
@@ -66,7 +71,7 @@ fn layer(random: &mut Random, outputs: usize, rows: usize, row: usize, weights: 
 }
 
 /// The program section and the weights section.
-fn program() -> (Vec<u8>, Vec<u8>) {
+fn program(arena_bytes: [u32; 8]) -> (Vec<u8>, Vec<u8>) {
     let mut random = Random(7);
     let mut weights = Vec::new();
     let clamp = Clamp::int8(-128, 127);
@@ -124,7 +129,7 @@ fn program() -> (Vec<u8>, Vec<u8>) {
             reserved: 0,
             first_operand: 2 + 2 * index as u32,
             attribute_offset: attributes.len() as u32,
-            scratch_offset: 128 + 224,
+            scratch_offset: ACTIVATION_BYTES,
         });
         attributes.extend_from_slice(record);
     }
@@ -137,9 +142,8 @@ fn program() -> (Vec<u8>, Vec<u8>) {
         input_count: 1,
         output_count: 1,
         attribute_bytes: attributes.len() as u32,
-        activation_bytes: 128 + 224,
-        // More scratch than any family needs.
-        arena_bytes: [1 << 20; 8],
+        activation_bytes: ACTIVATION_BYTES,
+        arena_bytes,
         reserved: [0; 3],
     };
     let mut program = bytes_of(&header).to_vec();
@@ -204,7 +208,24 @@ pub fn run(blob: &[u8], fill: impl FnOnce(&TensorRecord, &mut [u8])) -> (Vec<u8>
 
 /// A blob with one golden vector.
 pub fn blob() -> Vec<u8> {
-    let (program, weights) = program();
+    // More than any family needs, to ask what each one needs.
+    let (draft, weights) = program([1 << 20; 8]);
+    let draft = assemble(&[(section::WEIGHTS, &weights), (section::PROGRAM, &draft)]);
+    let (program, weights) = program(with_aligned(&draft, |draft| {
+        let model = Model::open(draft).expect("the blob is well formed");
+        let steps = 0..model.program().steps().len();
+        let mut arena_bytes = [0; 8];
+        for family in Family::ALL {
+            let of_step = |step| {
+                let operation = model.program().operation(step).expect("there are as many");
+                needs(&operation, family).expect("it was verified")
+            };
+            let scratch = steps.clone().map(|step| of_step(step).scratch).max().unwrap_or(0);
+            let prepared: usize = steps.clone().map(|step| of_step(step).prepared).sum();
+            arena_bytes[family as usize] = (ACTIVATION_BYTES as usize + scratch + prepared) as u32;
+        }
+        arena_bytes
+    }));
     let plain = assemble(&[(section::WEIGHTS, &weights), (section::PROGRAM, &program)]);
     let (output, trace) = run(&plain, |tensor, input| {
         synthesize(tensor, SEED, input);
@@ -215,4 +236,9 @@ pub fn blob() -> Vec<u8> {
     golden.extend_from_slice(&output);
     golden.resize(golden.len().next_multiple_of(4), 0);
     assemble(&[(section::WEIGHTS, &weights), (section::PROGRAM, &program), (section::GOLDEN, &golden)])
+}
+
+/// What an image needs to run [`blob`].
+pub fn selection() -> Selection {
+    with_aligned(&blob(), |blob| Selection::of([Model::open(blob).expect("the blob is well formed")]))
 }

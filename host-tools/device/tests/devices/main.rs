@@ -5,7 +5,7 @@ mod blob;
 use std::process::{Command, Stdio};
 
 use blob::{OUTPUT_BYTES, Random, blob, run as run_here};
-use dunlin_device::{Board, Cost, DeviceError, Options, Request, RunReport, run};
+use dunlin_device::{Board, Cost, DeviceError, Options, Request, RunReport, Selection, run, runtime_flash};
 use dunlin_runtime::Family;
 
 /// Samples of random bytes, and of both extremes.
@@ -190,4 +190,29 @@ fn counts_in_user_mode() {
     let counts = first.clone().expect("a count was asked for");
     assert!(counts.run.instructions > counts.steps.iter().map(|step| step.instructions).sum::<u64>() / 2);
     assert_eq!(first, second);
+}
+
+/// Images with a part of the operators run the models that they were built for, and say what another one lacks.
+#[test]
+fn an_image_has_the_operators_of_its_models() {
+    if !is_installed("qemu-system-arm") {
+        return;
+    }
+    let selected = |features: &[&'static str]| Request {
+        selection: Selection::Only(features.iter().copied().collect()),
+        ..request(Options::default())
+    };
+    let needed = blob::selection();
+    let board = Board::named("mps2-an386").expect("the board is known");
+    let flash = |selection: &Selection| runtime_flash(board, selection).expect("it is built");
+    let Selection::Only(features) = &needed else { panic!("a selection of models is a part") };
+    assert_eq!(
+        Vec::from_iter(features.iter().copied()),
+        ["conv2d", "fully_connected", "max_pool2d", "softmax"]
+    );
+    check("mps2-an386", &Request { selection: needed.clone(), ..request(traced()) });
+    assert!(flash(&needed) < flash(&Selection::Everything));
+    let lacking = selected(&["conv2d", "fully_connected", "softmax"]);
+    let refused = run(board, &blob(), &samples(), &lacking).expect_err("an operator is missing");
+    assert!(refused.to_string().contains("max_pool2d was left out of this build"), "{refused}");
 }
