@@ -1,4 +1,9 @@
 //! The inner loop of [`super::neon`] for four columns and 16 channels, which needs every register that there is.
+//!
+//! A cell is 256 products: 4 TBL, 32 multiplications, 16 SADALP, and 6 vectors are loaded. A Cortex-A72 has one pipe that multiplies, F0; the
+//! other one, F1, has time for all the rest, so that the cell takes 32 cycles. A Cortex-A53 executes its 52 vector instructions one
+//! after the other, as they are written, and each vector that is loaded holds it up for two more cycles; it hardly waits for a
+//! result, as no instruction uses that of one of the three before it.
 
 use core::arch::aarch64::int32x4_t;
 use core::arch::asm;
@@ -19,28 +24,11 @@ pub(super) static REPEAT: [[u8; 16]; 4] = {
     indices
 };
 
-/// Multiplies the values in `$values` with the first half of a cell's four quads, while the finished products of the column before,
-/// if there is one, are added to its sums: then a multiplication (one pipe of a Cortex-A72) alternates with an addition (the other
-/// one), and each result is four instructions old when it is used, as the in-order Cortex-A53 likes it.
+/// Multiplies a column, whose values of the cell are in `$values`, with four quads. Meanwhile the finished products of the column before
+/// are added to its sums, the four registers in the list: a multiplication alternates with an addition. `$next` is what the next column
+/// needs, and `$second` the other half of the quads.
 macro_rules! column {
-    ($values:literal) => {
-        concat!(
-            "smull v24.8h, v20.8b, ",
-            $values,
-            ".8b\n",
-            "smull v25.8h, v21.8b, ",
-            $values,
-            ".8b\n",
-            "smull v26.8h, v22.8b, ",
-            $values,
-            ".8b\n",
-            "smull v27.8h, v23.8b, ",
-            $values,
-            ".8b\n",
-            second_half!($values)
-        )
-    };
-    ($values:literal, $a:literal, $b:literal, $c:literal, $d:literal) => {
+    ($values:literal, [$a:literal, $b:literal, $c:literal, $d:literal], $next:expr, $second:expr) => {
         concat!(
             "sadalp ",
             $a,
@@ -66,13 +54,33 @@ macro_rules! column {
             "smull v27.8h, v23.8b, ",
             $values,
             ".8b\n",
-            second_half!($values)
+            $next,
+            $second,
+        )
+    };
+    ($values:literal, [], $next:expr, $second:expr) => {
+        concat!(
+            "smull v24.8h, v20.8b, ",
+            $values,
+            ".8b\n",
+            "smull v25.8h, v21.8b, ",
+            $values,
+            ".8b\n",
+            "smull v26.8h, v22.8b, ",
+            $values,
+            ".8b\n",
+            "smull v27.8h, v23.8b, ",
+            $values,
+            ".8b\n",
+            $next,
+            $second,
         )
     };
 }
 
-/// The other half of the quads.
-macro_rules! second_half {
+/// The other half of the quads. The last column of a cell loads the quads of the next one, at `$weights`, into registers that are done
+/// with.
+macro_rules! second {
     ($values:literal) => {
         concat!(
             "smlal2 v24.8h, v20.16b, ",
@@ -89,19 +97,23 @@ macro_rules! second_half {
             ".16b\n",
         )
     };
-}
-
-/// Loads the weights of a cell and the table that picks its values. The instructions behind it wait the least for the loads if they
-/// are additions of the last column.
-macro_rules! load {
-    ($table:literal, $weights:literal) => {
+    ($values:literal, $weights:literal) => {
         concat!(
+            "smlal2 v24.8h, v20.16b, ",
+            $values,
+            ".16b\n",
+            "smlal2 v25.8h, v21.16b, ",
+            $values,
+            ".16b\n",
             "ldp q20, q21, [{weights}, #",
             $weights,
             "]\n",
-            "ldr q30, [{repeat}, #",
-            $table,
-            "]\n",
+            "smlal2 v26.8h, v22.16b, ",
+            $values,
+            ".16b\n",
+            "smlal2 v27.8h, v23.16b, ",
+            $values,
+            ".16b\n",
             "ldp q22, q23, [{weights}, #",
             $weights,
             " + 32]\n",
@@ -109,29 +121,38 @@ macro_rules! load {
     };
 }
 
-/// Columns 1 to 3 of a cell, the first of which is done.
+/// Picks the values of a cell, in the way that the table in v30 says.
+macro_rules! pick {
+    ($values:literal, $column:literal) => {
+        concat!("tbl ", $values, ".16b, {{", $column, ".16b}}, v30.16b\n")
+    };
+}
+
+/// The first three columns of a cell, behind what `$sums` says. `$table` loads the table of the next cell.
 macro_rules! columns {
-    () => {
+    ($sums:tt, $table:expr) => {
         concat!(
-            "tbl v29.16b, {{v17.16b}}, v30.16b\n",
-            column!("v29", "v0", "v1", "v2", "v3"),
-            "tbl v28.16b, {{v18.16b}}, v30.16b\n",
-            column!("v28", "v4", "v5", "v6", "v7"),
-            "tbl v29.16b, {{v19.16b}}, v30.16b\n",
-            column!("v29", "v8", "v9", "v10", "v11"),
+            column!("v28", $sums, pick!("v29", "v17"), second!("v28")),
+            column!("v29", ["v0", "v1", "v2", "v3"], pick!("v28", "v18"), second!("v29")),
+            column!("v28", ["v4", "v5", "v6", "v7"], concat!(pick!("v29", "v19"), $table), second!("v28")),
         )
     };
 }
 
-/// A cell that is not the first of four.
+/// A cell, behind what `$sums` says, that prepares the next one: its table and its weights.
 macro_rules! cell {
-    ($table:literal, $weights:literal) => {
+    ($sums:tt, $table:literal, $weights:literal) => {
         concat!(
-            load!($table, $weights),
-            "tbl v28.16b, {{v16.16b}}, v30.16b\n",
-            column!("v28", "v12", "v13", "v14", "v15"),
-            columns!(),
+            columns!($sums, concat!("ldr q30, [{repeat}, #", $table, "]\n")),
+            column!("v29", ["v8", "v9", "v10", "v11"], pick!("v28", "v16"), second!("v29", $weights)),
         )
+    };
+}
+
+/// The last of four cells.
+macro_rules! last_cell {
+    ($sums:tt) => {
+        concat!(columns!($sums, ""), column!("v29", ["v8", "v9", "v10", "v11"], "", second!("v29")))
     };
 }
 
@@ -159,12 +180,11 @@ pub(super) unsafe fn multiply(
             "ldp q22, q23, [{weights}, #32]",
             "ldr q18, [{column2}], #16",
             "ldr q19, [{column3}], #16",
-            "tbl v28.16b, {{v16.16b}}, v30.16b",
-            column!("v28"),
-            columns!(),
-            cell!("16", "64"),
-            cell!("32", "128"),
-            cell!("48", "192"),
+            pick!("v28", "v16"),
+            cell!([], "16", "64"),
+            cell!(["v12", "v13", "v14", "v15"], "32", "128"),
+            cell!(["v12", "v13", "v14", "v15"], "48", "192"),
+            last_cell!(["v12", "v13", "v14", "v15"]),
             "add {weights}, {weights}, #256",
             "subs {spans}, {spans}, #1",
             "sadalp v12.4s, v24.8h",
