@@ -11,7 +11,7 @@ const ENVIRONMENT: &str = "target/bench/venv";
 /// Where the Rust engines are built, apart from everything else.
 const ENGINES: &str = "target/bench/engines";
 /// The packages that are measured, and what they need beside.
-const PACKAGES: [&str; 3] = ["ai-edge-litert==2.3.0", "onnxruntime==1.31.1", "numpy==2.4.6"];
+const PACKAGES: [&str; 4] = ["ai-edge-litert==2.3.0", "onnxruntime==1.31.1", "onnx==1.23.2", "numpy==2.4.6"];
 /// What Rust engines are measured; the second one is a peer.
 pub const TRACT: &str = "tract-onnx 0.23.9";
 
