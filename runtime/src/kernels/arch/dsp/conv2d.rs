@@ -16,7 +16,9 @@ pub(super) fn conv2d(job: &Convolution<'_>, band: Band<'_>, scratch: &mut [u8]) 
     let Some(columns) = columns.get_mut(..cells) else { return };
     let pixels = band.rows.len().wrapping_mul(width);
     let fits = pixels.checked_mul(out_channels).is_some_and(|bytes| bytes <= band.output.len());
-    if cells == 0 || outputs == 0 || width == 0 || !fits {
+    // Blobs have weights at multiples of 16.
+    let is_aligned = job.weights.as_ptr().cast::<u32>().is_aligned();
+    if cells == 0 || outputs == 0 || width == 0 || !fits || !is_aligned {
         return;
     }
     let columns = columns.as_mut_ptr().cast::<u32>();

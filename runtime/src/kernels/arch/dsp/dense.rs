@@ -2,10 +2,9 @@
 
 use core::arch::naked_asm;
 
-use super::requantize::{clamp, is_right_shift, requantize};
+use super::requantize::{clamp, requantize};
 use crate::format::{ChannelBlock, LANES, WeightCell};
 use crate::kernels::arch::Dense;
-use crate::kernels::parts::parts;
 
 /// Cells after which the sums of two channels that share a word must be told apart: 512 products of at most 2¹⁴ stay below 2²³.
 const SEGMENT: usize = 128;
@@ -20,36 +19,39 @@ pub(super) fn fully_connected(job: &Dense<'_>, input: &[i8], output: &mut [i8]) 
     let cells = job.inputs.div_ceil(4);
     let Some(output) = output.get_mut(..job.outputs) else { return };
     // Blobs have weights at multiples of 16.
-    if !job.weights.as_ptr().cast::<u32>().is_aligned() {
+    let is_complete = cells.checked_mul(job.channels.len()).is_some_and(|cells| cells <= job.weights.len());
+    if cells == 0 || !is_complete || !job.weights.as_ptr().cast::<u32>().is_aligned() {
         return;
     }
-    let is_fast = is_right_shift(job.channels, job.outputs);
     let rounding = job.quantization.output_zero_point.wrapping_mul(2).wrapping_add(1);
-    for (outputs, (weights, channels)) in
-        output.chunks_mut(LANES).zip(parts(job.weights, cells).zip(job.channels))
-    {
+    let mut weights = job.weights.as_ptr();
+    for (outputs, channels) in output.chunks_mut(LANES).zip(job.channels) {
         let mut sums = [0; LANES];
         let mut start = &raw const channels.bias;
-        let (whole, rest) = weights.split_at_checked(words.len()).unwrap_or_default();
-        for (weights, words) in whole.chunks(SEGMENT).zip(words.chunks(SEGMENT)) {
-            let words = words.as_ptr_range();
-            // SAFETY: there are as many cells as words.
-            unsafe { multiply(weights.as_ptr(), words.start, words.end, &mut sums, start) };
-            start = &raw const sums;
-        }
-        if !rest.is_empty() {
-            // SAFETY: one word for the cell that is left.
-            unsafe { multiply(rest.as_ptr(), &last, (&raw const last).wrapping_add(1), &mut sums, start) };
+        let (mut values, mut left) = (words.as_ptr(), words.len());
+        // SAFETY: every block has a cell for each word, and one for the tail.
+        unsafe {
+            while left != 0 {
+                let count = left.min(SEGMENT);
+                let end = values.add(count);
+                multiply(weights, values, end, &mut sums, start);
+                (weights, values, start) = (weights.add(count), end, &raw const sums);
+                left -= count;
+            }
+            if !tail.is_empty() {
+                multiply(weights, &last, (&raw const last).wrapping_add(1), &mut sums, start);
+                weights = weights.add(1);
+            }
         }
         let mut values = [0; LANES];
-        let target = if outputs.len() == LANES { outputs.as_mut_ptr().cast() } else { &raw mut values };
-        if is_fast {
-            // SAFETY: the block's operands are there, and `target` has room for eight values.
-            unsafe { scale(&sums, channels, rounding, target) };
-        } else {
+        let is_whole = outputs.len() == LANES;
+        let target = if is_whole { outputs.as_mut_ptr().cast() } else { &raw mut values };
+        // SAFETY: the block's operands are there, and `target` has room for eight values.
+        let is_exact = unsafe { scale(&sums, channels, rounding, target, outputs.len()) } >= 0;
+        if !is_exact {
             values = scale_any(job, channels, &sums);
         }
-        if !is_fast || outputs.len() != LANES {
+        if !is_exact || !is_whole {
             for (output, value) in outputs.iter_mut().zip(values) {
                 *output = value;
             }
@@ -107,16 +109,14 @@ macro_rules! pairs {
     };
 }
 
-/// A cell, 128 bytes of code: r0 weights, r1 values; both channels of the four pairs in r4 to r7, even ones in r8 to r11.
+/// A cell, 124 bytes of code: r0 weights, r1 values; both channels of the four pairs in r4 to r7, even ones in r8 to r11.
 macro_rules! cell {
     () => {
         concat!(
             "ldr.w r3, [r1], #4\n",
-            "ldr.w r12, [r0], #4\n",
-            "ldr.w lr, [r0], #4\n",
             "sxtb16 r2, r3\n",
             "sxtb16 r3, r3, ror #8\n",
-            pairs!("", "r2", "r4", "r8", "r5", "r9"),
+            pairs!("ldrd r12, lr, [r0], #8\n", "r2", "r4", "r8", "r5", "r9"),
             pairs!("ldrd r12, lr, [r0], #8\n", "r3", "r4", "r8", "r5", "r9"),
             pairs!("ldrd r12, lr, [r0], #8\n", "r2", "r6", "r10", "r7", "r11"),
             pairs!("ldrd r12, lr, [r0], #8\n", "r3", "r6", "r10", "r7", "r11"),
@@ -179,7 +179,8 @@ unsafe extern "C" fn multiply(
         "subs r2, r1, r2",
         "and r2, r2, #12",
         "adr.w r3, 2f",
-        "add.w r3, r3, r2, lsl #5",
+        "rsb.w r2, r2, r2, lsl #5",
+        "add r3, r2",
         "adds r3, #1",
         "bx r3",
         ".p2align 2",
@@ -216,6 +217,7 @@ macro_rules! scale {
             "]\n",
             "smull r5, r7, r4, r5\n",
             "mvns r6, r6\n",
+            "orr.w lr, lr, r6\n",
             "adds.w r5, r5, r4, asr #31\n",
             "adc.w r7, r7, r4, asr #31\n",
             "adds r5, r5, r5\n",
@@ -228,9 +230,9 @@ macro_rules! scale {
     };
 }
 
-/// Scales the sums of a block by a product of 64 bits, rounded half away from zero: with one less for a negative product,
+/// Scales the sums of the first `count` channels of a block, rounded up to an even number, by a product of 64 bits, rounded half away from zero: with one less for a negative product,
 /// ⌊product / 2^(30 − shift)⌋ + 1 is halved, which needs only the upper word of the doubled product if the shift is −1 or less.
-/// `rounding` is 2 · zero point + 1.
+/// `rounding` is 2 · zero point + 1. Returns a negative number if there is another shift, and then the outputs are of no meaning.
 ///
 /// # Safety
 ///
@@ -241,17 +243,20 @@ unsafe extern "C" fn scale(
     channels: *const ChannelBlock,
     rounding: i32,
     outputs: *mut [i8; LANES],
-) {
+    count: usize,
+) -> i32 {
     naked_asm!(
         "push {{r4-r7, lr}}",
+        "ldr.w r12, [sp, #20]",
+        "mov.w lr, #0",
+        "2:",
         scale!("0", "64", "96"),
         scale!("4", "68", "100"),
-        scale!("8", "72", "104"),
-        scale!("12", "76", "108"),
-        scale!("16", "80", "112"),
-        scale!("20", "84", "116"),
-        scale!("24", "88", "120"),
-        scale!("28", "92", "124"),
+        "adds r0, #8",
+        "adds r1, #8",
+        "subs.w r12, r12, #2",
+        "bgt 2b",
+        "mov r0, lr",
         "pop {{r4-r7, pc}}",
     )
 }

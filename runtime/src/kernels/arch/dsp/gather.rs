@@ -12,6 +12,8 @@ pub(super) struct Gather<'a> {
     /// First input channel of the group.
     first_channel: usize,
     zero_point: i8,
+    /// The zero point, twice in 16 bits.
+    padding: u32,
     row_cells: usize,
     /// Bytes from one kernel row to the next.
     row_step: usize,
@@ -47,6 +49,7 @@ impl<'a> Gather<'a> {
             let origin = window.origin(x as u32);
             origin >= 0 && window.tap(origin, window.kernel - 1, w as u32).is_some()
         };
+        let zero_point = job.quantization.input_zero_point as i8;
         let columns = if is_contiguous { shape.output[1] } else { 0 };
         let first = (0..columns).find(is_whole).unwrap_or(columns);
         let end = (first..columns).rev().find(is_whole).map_or(first, |last| last + 1);
@@ -55,7 +58,8 @@ impl<'a> Gather<'a> {
             input: band.input,
             first_input_row: band.first_input_row,
             first_channel: group.wrapping_mul(shape.channels_in()),
-            zero_point: job.quantization.input_zero_point as i8,
+            zero_point,
+            padding: u32::from(zero_point as u16) * 0x1_0001,
             row_cells: shape.row_cells(),
             row_step: w.wrapping_mul(c).wrapping_mul(shape.rows.dilation as usize),
             pixel_step: c.wrapping_mul(window.stride as usize),
@@ -105,9 +109,9 @@ impl<'a> Gather<'a> {
         // are read only if they lie in the input.
         unsafe {
             if rows.above | rows.below != 0 {
-                fill(target, rows.above.wrapping_mul(self.row_cells), self.zero_point);
+                fill(target, rows.above.wrapping_mul(self.row_cells), self.padding);
                 let below = inside.wrapping_add(rows.inside.wrapping_mul(row_words));
-                fill(below, rows.below.wrapping_mul(self.row_cells), self.zero_point);
+                fill(below, rows.below.wrapping_mul(self.row_cells), self.padding);
                 if rows.inside == 0 {
                     return;
                 }
@@ -162,7 +166,7 @@ impl<'a> Gather<'a> {
         let whole = before.div_ceil(4)..(end / 4).max(before.div_ceil(4));
         // SAFETY: whole cells of the image, and single words, as many as the row has cells.
         unsafe {
-            fill(target, before / 4, self.zero_point);
+            fill(target, before / 4, self.padding);
             if before % 4 != 0 {
                 self.word(start, before / 4, before, end, target);
             }
@@ -182,7 +186,7 @@ impl<'a> Gather<'a> {
                 self.word(start, left, before, end, target);
                 left += 1;
             }
-            fill(target.add(4 * left), self.row_cells.wrapping_sub(left), self.zero_point);
+            fill(target.add(4 * left), self.row_cells.wrapping_sub(left), self.padding);
         }
     }
 
@@ -241,7 +245,7 @@ impl<'a> Gather<'a> {
                 unsafe {
                     match values {
                         Some(values) => widen(values.as_ptr(), target, channels / 4, 1, 0),
-                        None => fill(target, channels / 4, self.zero_point),
+                        None => fill(target, channels / 4, self.padding),
                     }
                 }
                 target = target.wrapping_add(channels);
@@ -287,18 +291,25 @@ unsafe fn widen_word(word: u32, target: *mut u32) {
     }
 }
 
-/// Writes `value` to both words of a column in each of `cells` cells.
+/// Writes `value`, twice 16 bits, to both words of a column in each of `cells` cells.
 ///
 /// # Safety
 ///
 /// `target` must point to word 0 or 1 of as many cells.
 #[inline(always)]
-unsafe fn fill(target: *mut u32, cells: usize, value: i8) {
-    let pair = u32::from(value as u16) * 0x1_0001;
-    for word in 0..2 * cells {
-        // SAFETY: two words for each cell, two words apart.
-        unsafe { target.add(2 * word).write(pair) };
+unsafe fn fill(target: *mut u32, cells: usize, value: u32) {
+    if cells != 0 {
+        // SAFETY: as the caller vouches for.
+        unsafe { fill_some(target, cells, value) };
     }
+}
+
+/// # Safety
+///
+/// As for [`fill`], with at least one cell.
+#[unsafe(naked)]
+unsafe extern "C" fn fill_some(target: *mut u32, cells: usize, value: u32) {
+    naked_asm!("2:", "str r2, [r0, #8]", "str r2, [r0], #16", "subs r1, #1", "bne 2b", "bx lr")
 }
 
 /// Widens `cells` times four values of each of `rows` rows, one `step` bytes behind the other, to words 0 and 2 of a cell each.

@@ -35,7 +35,18 @@ pub(super) fn classify(channels: &[ChannelBlock], count: usize, terms: usize) ->
 #[cold]
 #[inline(never)]
 fn are_small(channels: &[ChannelBlock], count: usize) -> bool {
-    channels.iter().flat_map(|block| &block.shift).take(count).all(|shift| (-22..0).contains(shift))
+    let (mut left, mut is_small) = (count, true);
+    for block in channels {
+        let mut shifts = &block.shift[..];
+        // One by one: this is rare, and small code is better than fast code.
+        while let [shift, behind @ ..] = shifts
+            && left > 0
+        {
+            is_small &= (-22..0).contains(&core::hint::black_box(*shift));
+            (left, shifts) = (left - 1, behind);
+        }
+    }
+    is_small
 }
 
 /// Writes all bits that occur in the magnitude of a bias, or its complement, and in any −1 − shift. Of an odd number of channels, the
@@ -87,12 +98,6 @@ pub(super) fn clamp(quantization: &OutputQuantization, outputs: &mut [i8]) {
     for output in outputs {
         *output = i32::from(*output).max(low).min(high) as i8;
     }
-}
-
-/// Whether all shifts of the first `count` channels go to the right.
-pub(super) fn is_right_shift(channels: &[ChannelBlock], count: usize) -> bool {
-    let shifts = channels.iter().flat_map(|block| &block.shift).take(count);
-    shifts.fold(-1, |all, shift| all & shift) < 0
 }
 
 /// The output for a sum of products, whatever the channel's bias, multiplier and shift.
