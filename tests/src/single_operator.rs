@@ -97,7 +97,7 @@ impl Graphs<'_> {
 
     fn values(&mut self, count: usize, least: i32) -> Constant {
         match self.scheme {
-            Scheme::Float32 => Constant::F32((0..count).map(|_| self.random.between(-1.0, 1.0)).collect()),
+            Scheme::Float32 => Constant::floats((0..count).map(|_| self.random.between(-1.0, 1.0)).collect()),
             Scheme::Int8 => {
                 let span = (128 - least) as usize;
                 Constant::I8((0..count).map(|_| (least + self.random.below(span) as i32) as i8).collect())

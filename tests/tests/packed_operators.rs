@@ -183,7 +183,7 @@ fn integers_between_float_borders_share_memory_where_they_can() {
 fn what_a_blob_cannot_express_is_refused_by_name() {
     let mut graph = Graph::default();
     let q = quantized_input(&mut graph);
-    let operand = graph.add_tensor(Tensor::constant("operand", vec![1], Constant::F32(vec![1.0])));
+    let operand = graph.add_tensor(Tensor::constant("operand", vec![1], Constant::floats(vec![1.0])));
     let operator = Operator::Binary { function: BinaryFunction::Mul, activation: Activation::None };
     let product = graph.add_node("product", operator, vec![q, operand], vec![3, 4]);
     sixteenths(&mut graph, product);

@@ -11,7 +11,7 @@ use crate::error::{GraphError, ImportError};
 use crate::fidelity::{Deviation, Named, Pair};
 use crate::graph::{DataType, Graph, TensorId};
 use crate::import;
-use crate::pack::{Golden, InterfaceDescription, PackError, PackOptions, Packed, pack};
+use crate::pack::{Golden, InterfaceDescription, PackError, PackOptions, Packed, ReferenceData, pack};
 use crate::passes::{self, PassReport};
 use crate::quantize::{self, QuantizeError};
 use crate::samples::{SampleError, SampleFile, Samples, describe_layout};
@@ -78,8 +78,8 @@ pub enum Stage {
 /// A blob and how it came to be.
 #[derive(Debug)]
 pub struct Conversion {
-    /// The simplified float graph; `None` if the model file held integers.
-    pub float: Option<Graph>,
+    /// The blob of the simplified float graph; `None` if the model file held integers.
+    pub float: Option<Packed>,
     /// The graph that the blob computes.
     pub graph: Graph,
     /// The blob with its plan and steps.
@@ -170,26 +170,21 @@ pub fn convert(
         return convert_as_is(request, graph, passes, progress);
     }
     let location = request.calibration.as_ref().ok_or(ConvertError::NoCalibration)?;
-    let float = graph;
-    let samples = open_samples(&float, location)?;
-    let float_packed = pack(&float, &PackOptions::default())?;
+    let samples = open_samples(&graph, location)?;
+    let float = pack(&graph, &PackOptions::default())?;
     let chosen = Chosen::new(request, &samples);
-    let calibration = calibrate(&float, &float_packed, &chosen, progress)?;
-    let graph = quantize::quantize(&float, &calibration.ranges(request.method), &calibration.means())?;
+    let calibration = calibrate(&graph, &float, &chosen, progress)?;
+    let described = Described::new(&graph, &calibration);
+    let (ranges, means) = (calibration.ranges(request.method), calibration.means());
+    let calibration_samples = calibration.samples();
+    drop(calibration);
+    let graph = quantize::quantize(graph, &ranges, &means)?;
     let mut options = describe(request, &graph);
-    describe_ranges(&mut options, &float, &calibration);
+    described.add_to(&mut options);
     options.golden = golden(request.golden, &graph, Some(&samples))?;
     let packed = pack(&graph, &options)?;
-    let (layers, outputs) = measure(&float_packed, &packed, &chosen, progress)?;
-    Ok(Conversion {
-        float: Some(float),
-        graph,
-        packed,
-        passes,
-        calibration_samples: calibration.samples(),
-        layers,
-        outputs,
-    })
+    let (layers, outputs) = measure(&float, &packed, &chosen, progress)?;
+    Ok(Conversion { float: Some(float), graph, packed, passes, calibration_samples, layers, outputs })
 }
 
 /// Packs a graph that needs no quantization: float32 by request, or integers from the file.
@@ -205,7 +200,7 @@ fn convert_as_is(
     if let Some(samples) = samples.as_ref().filter(|_| is_float(&graph)) {
         let draft = pack(&graph, &PackOptions::default())?;
         let calibration = calibrate(&graph, &draft, &Chosen::new(request, samples), progress)?;
-        describe_ranges(&mut options, &graph, &calibration);
+        Described::new(&graph, &calibration).add_to(&mut options);
         calibration_samples = calibration.samples();
     }
     options.golden = golden(request.golden, &graph, samples.as_ref())?;
@@ -238,12 +233,31 @@ fn describe(request: &Request, graph: &Graph) -> PackOptions {
 }
 
 /// What the blob says about itself by calibration.
-fn describe_ranges(options: &mut PackOptions, float: &Graph, calibration: &Calibration) {
-    let interfaces = options.inputs.iter_mut().zip(&float.inputs);
-    for (interface, &id) in interfaces.chain(options.outputs.iter_mut().zip(&float.outputs)) {
-        interface.range = calibration.histogram(id).map(Histogram::extremes);
+struct Described {
+    /// Lowest and highest value of each input.
+    inputs: Vec<Option<(f32, f32)>>,
+    /// Lowest and highest value of each output.
+    outputs: Vec<Option<(f32, f32)>>,
+    reference: ReferenceData,
+}
+
+impl Described {
+    fn new(float: &Graph, calibration: &Calibration) -> Described {
+        let range = |&id: &TensorId| calibration.histogram(id).map(Histogram::extremes);
+        Described {
+            inputs: float.inputs.iter().map(range).collect(),
+            outputs: float.outputs.iter().map(range).collect(),
+            reference: calibration.reference(),
+        }
     }
-    options.reference = Some(calibration.reference());
+
+    fn add_to(self, options: &mut PackOptions) {
+        let inputs = options.inputs.iter_mut().zip(self.inputs);
+        for (interface, range) in inputs.chain(options.outputs.iter_mut().zip(self.outputs)) {
+            interface.range = range;
+        }
+        options.reference = Some(self.reference);
+    }
 }
 
 fn golden(choice: GoldenChoice, graph: &Graph, samples: Option<&Samples>) -> Result<Golden, ConvertError> {

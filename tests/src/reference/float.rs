@@ -14,7 +14,7 @@ pub fn interpret(graph: &Graph, inputs: &[Vec<f32>]) -> Vec<Vec<f32>> {
         .tensors
         .iter()
         .map(|tensor| match &tensor.constant {
-            Some(Constant::F32(values)) => values.clone(),
+            Some(Constant::F32(values)) => values.to_vec(),
             _ => Vec::new(),
         })
         .collect();

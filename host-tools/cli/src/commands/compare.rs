@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dunlin_convert::fidelity::{Named, Pair};
 use dunlin_convert::graph::Graph;
-use dunlin_convert::pack::{PackOptions, pack};
+use dunlin_convert::pack::{PackOptions, Packed, pack};
 use dunlin_convert::read_model;
 use dunlin_convert::report::{Classification, Comparer, Comparison, Truth, describe, terminal, to_json};
 use dunlin_convert::samples::{SampleFile, Samples, read_labels, read_values};
@@ -62,7 +62,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (graph, _) = read_model(&arguments.float)?;
     let samples = open_samples(&graph, &model, arguments)?;
     let truth = truth(arguments, &model, &samples)?;
-    let comparison = compare(&graph, &model, &samples, truth)?;
+    let float = pack(&graph, &PackOptions::default())?;
+    drop(graph);
+    let comparison = compare(&float, &model, &samples, truth)?;
     if arguments.json {
         print!("{}", to_json(&comparison));
     } else {
@@ -73,17 +75,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     judge(arguments, &comparison)
 }
 
-/// Runs the graph in float32 and the blob over all samples.
+/// Runs the float blob and the other one over all samples.
 pub fn compare(
-    graph: &Graph,
+    float: &Packed,
     model: &Model<'_>,
     samples: &Samples,
     truth: Option<Truth>,
 ) -> Result<Comparison, Failure> {
-    let packed = pack(graph, &PackOptions::default())?;
-    let float = packed.blob.open()?;
-    let float_names: Vec<String> = packed.steps.iter().map(|step| step.name.clone()).collect();
+    let float_names: Vec<String> = float.steps.iter().map(|step| step.name.clone()).collect();
     let names: Vec<String> = model.step_names().map(str::to_owned).collect();
+    let float = float.blob.open()?;
     let pair = Pair::new(Named { model: &float, names: &float_names }, Named { model, names: &names });
     let mut comparer = Comparer::new(pair, &names, truth);
     let mut progress = Progress::new("comparing");

@@ -57,7 +57,7 @@ impl Graph {
     /// If the number of values is not the product of the shape.
     pub fn add_constant(&mut self, name: impl Into<String>, shape: Vec<usize>, values: Vec<f32>) -> TensorId {
         assert_eq!(shape.iter().product::<usize>(), values.len(), "shape {shape:?} does not fit the values");
-        self.add_tensor(Tensor::constant(name, shape, Constant::F32(values)))
+        self.add_tensor(Tensor::constant(name, shape, Constant::floats(values)))
     }
 
     /// Appends a node with a new output tensor of the given shape, of the data type of the first input, and returns

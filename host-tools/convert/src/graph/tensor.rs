@@ -1,5 +1,7 @@
 //! What flows between nodes.
 
+use std::sync::Arc;
+
 /// Names a tensor of one [`Graph`](super::Graph).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TensorId(pub usize);
@@ -18,8 +20,8 @@ pub enum DataType {
 /// The values of a constant tensor, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Constant {
-    /// Float values.
-    F32(Vec<f32>),
+    /// Float values, shared by copies of a graph: a pass that tries something out on a copy must not double the weights.
+    F32(Arc<Vec<f32>>),
     /// Quantized weights or activations.
     I8(Vec<i8>),
     /// Quantized biases.
@@ -27,6 +29,11 @@ pub enum Constant {
 }
 
 impl Constant {
+    /// Float values.
+    pub fn floats(values: Vec<f32>) -> Constant {
+        Self::F32(Arc::new(values))
+    }
+
     /// The type of the values.
     pub fn data_type(&self) -> DataType {
         match self {

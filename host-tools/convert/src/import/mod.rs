@@ -20,7 +20,7 @@ pub fn from_path(path: &Path) -> Result<Graph, ImportError> {
     let read = || std::fs::read(path).map_err(|source| ImportError::Io { path: path.into(), source });
     let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
     match extension.as_deref() {
-        Some("onnx") => onnx::import_with_directory(&read()?, path.parent()),
+        Some("onnx") => onnx::import_file(path),
         Some("tflite") => tflite::import(&read()?),
         _ => Err(ImportError::UnknownFormat { path: path.into() }),
     }

@@ -37,6 +37,27 @@ impl AlignedBytes {
         &mut bytemuck::cast_slice_mut(&mut self.words)[..self.length]
     }
 
+    /// Makes room for so many more bytes.
+    pub fn reserve(&mut self, additional: usize) {
+        self.words.reserve(additional.div_ceil(size_of::<u128>()));
+    }
+
+    /// Cuts the bytes off behind `length`, or adds zeros up to there.
+    pub fn resize(&mut self, length: usize) {
+        if length < self.length {
+            self.as_mut_slice()[length..].fill(0);
+        }
+        self.words.resize(length.div_ceil(size_of::<u128>()), 0);
+        self.length = length;
+    }
+
+    /// Adds bytes to the end.
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        let start = self.length;
+        self.resize(start + bytes.len());
+        self.as_mut_slice()[start..].copy_from_slice(bytes);
+    }
+
     /// The number of bytes.
     pub fn len(&self) -> usize {
         self.length

@@ -8,7 +8,7 @@ use super::error::{PackError, Refusal};
 use super::operators;
 use super::view::{Affine, Place, View, ViewId, dims};
 use super::weights_section::WeightsSection;
-use crate::graph::{self, Constant, Graph, Node, TensorId};
+use crate::graph::{self, Constant, Graph, Node, Tensor, TensorId};
 use crate::plan;
 
 /// A remark on what was packed: nothing that stops anybody, but worth knowing.
@@ -58,7 +58,7 @@ impl<'g> Lowering<'g> {
         graph.validate()?;
         let mut lowering = Lowering {
             graph,
-            weights: WeightsSection::default(),
+            weights: WeightsSection::with_capacity(graph.tensors.iter().map(constant_bytes).sum()),
             views: Vec::new(),
             buffers: Vec::new(),
             steps: Vec::new(),
@@ -134,8 +134,8 @@ impl<'g> Lowering<'g> {
         }
         let tensor = self.graph.tensor(id);
         let content = match &tensor.constant {
-            Some(Constant::F32(values)) => bytemuck::cast_slice(values).to_vec(),
-            Some(Constant::I8(values)) => bytemuck::cast_slice(values).to_vec(),
+            Some(Constant::F32(values)) => bytemuck::cast_slice(values),
+            Some(Constant::I8(values)) => bytemuck::cast_slice(values),
             Some(Constant::I32(_)) => return Err(Refusal::defect("an operand is an int32 constant")),
             None => return Err(Refusal::defect("an operand is never computed")),
         };
@@ -308,6 +308,16 @@ impl<'g> Lowering<'g> {
     /// The name of the current node with an ending, for a buffer that the graph does not have.
     pub fn name_behind(&self, ending: &str) -> String {
         format!("{}/{ending}", self.graph.nodes[self.node].name)
+    }
+}
+
+/// Bytes of a constant, roughly as many as it takes when packed.
+fn constant_bytes(tensor: &Tensor) -> usize {
+    match &tensor.constant {
+        Some(Constant::F32(values)) => size_of_val(&values[..]),
+        Some(Constant::I32(values)) => size_of_val(&values[..]),
+        Some(Constant::I8(values)) => values.len(),
+        None => 0,
     }
 }
 

@@ -39,6 +39,7 @@ use crate::graph::Graph;
 use crate::plan::{self, Plan, Problem};
 use lowering::Lowering;
 use program::ProgramSection;
+use sections::Draft;
 use view::{Place, ViewId};
 
 /// A blob and what there is to say about it.
@@ -88,22 +89,22 @@ pub fn pack(graph: &Graph, options: &PackOptions) -> Result<Packed, PackError> {
     let ranges: Vec<(f32, f32)> = (0..graph.inputs.len())
         .map(|index| options.inputs.get(index).and_then(|input| input.range).unwrap_or((-1.0, 1.0)))
         .collect();
-    let weights = std::mem::take(&mut lowering.weights).finish();
-    let memory = step_memory(&lowering, &weights)?;
+    let mut draft = Draft::new(std::mem::take(&mut lowering.weights).finish());
+    let memory = step_memory(&lowering, &mut draft)?;
     let plan = plan::plan(&problem(&lowering, &memory));
     let program = ProgramSection::new(&lowering, &plan, &ranges)?;
     let arena = plan.arena_bytes.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX - 15));
 
-    let mut sections = vec![(section::WEIGHTS, weights), (section::PROGRAM, program.bytes(arena))];
+    let mut sections = vec![(section::PROGRAM, program.bytes(arena))];
     sections.push((section::MANIFEST, manifest::section(graph, options)?));
     sections.push((section::NAMES, names(&plan)));
-    let draft = sections::assemble(&sections)?;
-    let model = draft.open().map_err(|error| refused(&lowering, &plan, error))?;
+    let model = draft.assemble(&sections)?.open().map_err(|error| refused(&lowering, &plan, error))?;
     sections.push((section::GOLDEN, golden::section(&model, &options.golden)?));
     if let Some(data) = &options.reference {
         sections.push((section::REFERENCE, reference::section(data)?));
     }
-    let blob = sections::assemble(&sections)?;
+    draft.assemble(&sections)?;
+    let blob = draft.finish()?;
     let steps = plan.order.iter().map(|&step| step_info(&lowering, &plan, step)).collect();
     Ok(Packed { blob, notes: lowering.notes, plan, steps })
 }
@@ -172,17 +173,12 @@ fn names(plan: &Plan) -> Vec<u8> {
 }
 
 /// Asks the runtime what memory every step needs, with all tensors apart.
-fn step_memory(lowering: &Lowering, weights: &[u8]) -> Result<Vec<StepMemory>, PackError> {
+fn step_memory(lowering: &Lowering, draft: &mut Draft) -> Result<Vec<StepMemory>, PackError> {
     let plan = plan::plan(&problem(lowering, &[]));
     let program = ProgramSection::new(lowering, &plan, &[])?;
     // More than any step needs: the runtime refuses programs that state too little.
-    let sections =
-        [(section::WEIGHTS, weights.to_vec()), (section::PROGRAM, program.bytes([u32::MAX - 15; 8]))];
-    let draft = sections::assemble(&sections).map_err(|error| match error {
-        PackError::Refused(error) => refused(lowering, &plan, error),
-        other => other,
-    })?;
-    let model = draft.open().map_err(|error| refused(lowering, &plan, error))?;
+    let sections = [(section::PROGRAM, program.bytes([u32::MAX - 15; 8]))];
+    let model = draft.assemble(&sections)?.open().map_err(|error| refused(lowering, &plan, error))?;
     let mut memory = vec![StepMemory::default(); lowering.steps.len()];
     for (position, &step) in plan.order.iter().enumerate() {
         let Some(operation) = model.program().operation(position) else { continue };

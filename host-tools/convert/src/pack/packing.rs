@@ -49,7 +49,9 @@ pub(super) fn cells(weights: &[i8], kernel: Kernel) -> Vec<u8> {
 /// float32 weights \[channel\]\[row\]\[value\]: for each block and value the weights of 8 channels.
 pub(super) fn rows_float32(weights: &[f32], kernel: Kernel) -> Vec<u8> {
     let length = kernel.rows * kernel.row;
-    let mut bytes = Vec::new();
+    let mut blocks = 0;
+    kernel.for_each_block(|_, _| blocks += 1);
+    let mut bytes = Vec::with_capacity(blocks * length * LANES * size_of::<f32>());
     kernel.for_each_block(|first, count| {
         for value in 0..length {
             for lane in 0..LANES {

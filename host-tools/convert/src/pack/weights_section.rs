@@ -1,6 +1,12 @@
 //! The weights section while it grows.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+
+use dunlin_runtime::format::HEADER_BYTES;
+
+use super::aligned_bytes::AlignedBytes;
 
 /// Alignment of packed weights and channel blocks.
 const BLOCK_ALIGNMENT: usize = 16;
@@ -8,49 +14,72 @@ const BLOCK_ALIGNMENT: usize = 16;
 const TABLE_ALIGNMENT: usize = 4;
 
 /// Packed weights, tables and constants, each content stored once.
-#[derive(Debug, Default)]
+///
+/// They are most of a blob, so they are written where they stay: behind the place of its header.
+#[derive(Debug)]
 pub(super) struct WeightsSection {
-    bytes: Vec<u8>,
-    known: BTreeMap<Vec<u8>, usize>,
+    bytes: AlignedBytes,
+    /// Where contents of a hash are.
+    known: HashMap<u64, Vec<Range<usize>>>,
 }
 
 impl WeightsSection {
+    /// A section that will have about so many bytes.
+    pub fn with_capacity(expected: usize) -> Self {
+        let mut bytes = AlignedBytes::zeroed(0);
+        bytes.reserve(HEADER_BYTES + expected);
+        bytes.resize(HEADER_BYTES);
+        WeightsSection { bytes, known: HashMap::new() }
+    }
+
     /// Adds weights or channel blocks. Returns where they start.
-    pub fn add_blocks(&mut self, content: Vec<u8>) -> u32 {
+    pub fn add_blocks(&mut self, content: &[u8]) -> u32 {
         self.add(content, BLOCK_ALIGNMENT)
     }
 
     /// Adds a table or a constant. Returns where it starts.
-    pub fn add_table(&mut self, content: Vec<u8>) -> u32 {
+    pub fn add_table(&mut self, content: &[u8]) -> u32 {
         self.add(content, TABLE_ALIGNMENT)
     }
 
     /// What was added at an offset.
     pub fn content(&self, offset: u32, length: usize) -> &[u8] {
-        let start = offset as usize;
-        self.bytes.get(start..start.saturating_add(length)).unwrap_or_default()
+        let start = HEADER_BYTES + offset as usize;
+        self.bytes.as_slice().get(start..start.saturating_add(length)).unwrap_or_default()
     }
 
-    fn add(&mut self, content: Vec<u8>, alignment: usize) -> u32 {
-        let offset = match self.known.get(&content) {
-            Some(&offset) if offset.is_multiple_of(alignment) => offset,
-            _ => {
-                self.bytes.resize(self.bytes.len().next_multiple_of(alignment), 0);
-                let offset = self.bytes.len();
-                self.bytes.extend_from_slice(&content);
-                self.known.insert(content, offset);
-                offset
+    fn add(&mut self, content: &[u8], alignment: usize) -> u32 {
+        let mut hasher = DefaultHasher::new();
+        content.hash(&mut hasher);
+        let known = self.known.entry(hasher.finish()).or_default();
+        let same = |range: &&Range<usize>| {
+            range.start.is_multiple_of(alignment) && &self.bytes.as_slice()[(*range).clone()] == content
+        };
+        let start = match known.iter().find(same) {
+            Some(range) => range.start,
+            None => {
+                let start = self.bytes.len().next_multiple_of(alignment);
+                self.bytes.resize(start);
+                self.bytes.extend_from_slice(content);
+                known.push(start..self.bytes.len());
+                start
             }
         };
         // Too long a section is refused as a whole.
-        u32::try_from(offset).unwrap_or(u32::MAX)
+        u32::try_from(start - HEADER_BYTES).unwrap_or(u32::MAX)
     }
 
-    /// The section. It is never empty, so that no other section starts where it does.
-    pub fn finish(mut self) -> Vec<u8> {
-        if self.bytes.is_empty() {
-            self.bytes.resize(BLOCK_ALIGNMENT, 0);
+    /// The section, behind the place of the header. It is never empty, so that no other section starts where it does.
+    pub fn finish(mut self) -> AlignedBytes {
+        if self.bytes.len() == HEADER_BYTES {
+            self.bytes.resize(HEADER_BYTES + BLOCK_ALIGNMENT);
         }
         self.bytes
+    }
+}
+
+impl Default for WeightsSection {
+    fn default() -> Self {
+        WeightsSection::with_capacity(0)
     }
 }

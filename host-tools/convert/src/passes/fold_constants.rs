@@ -14,7 +14,7 @@ pub fn run(graph: &mut Graph) -> usize {
         match evaluate(graph, &graph.nodes[index]) {
             Some(values) => {
                 let node = graph.nodes.remove(index);
-                graph.tensor_mut(node.output).constant = Some(Constant::F32(values));
+                graph.tensor_mut(node.output).constant = Some(Constant::floats(values));
                 folded += 1;
             }
             None => index += 1,

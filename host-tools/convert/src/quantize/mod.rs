@@ -43,15 +43,14 @@ pub enum QuantizeError {
     },
 }
 
-/// Quantizes a simplified float graph.
+/// Quantizes a simplified float graph; its tensors get other ids.
 ///
 /// Element-wise operators that scale or shift each feature of a model input by its own constants stay in float32, and so does that
 /// input: one scale for features of very different ranges would lose the small ones. Everything else becomes int8.
 ///
 /// # Errors
 /// See [`QuantizeError`].
-pub fn quantize(float: &Graph, ranges: &Ranges, means: &ChannelMeans) -> Result<Graph, QuantizeError> {
-    let mut graph = float.clone();
+pub fn quantize(mut graph: Graph, ranges: &Ranges, means: &ChannelMeans) -> Result<Graph, QuantizeError> {
     let mut ranges = ranges.clone();
     pool_as_mean(&mut graph);
     let stays_float = border::leading_feature_scaling(&graph);

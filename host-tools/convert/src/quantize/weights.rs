@@ -1,5 +1,7 @@
 //! Weights and biases in integers.
 
+use std::sync::Arc;
+
 use super::QuantizeError;
 use super::activations::Quantizations;
 use crate::graph::{Constant, Graph, Node, Operator, Quantization, Tensor, TensorId};
@@ -32,9 +34,9 @@ pub fn quantize(
     let constant = |id: TensorId| {
         let variable =
             || QuantizeError::VariableWeights { node: node.name.clone(), operator: node.operator.kind() };
-        let values = graph.float_constant(id).ok_or_else(variable)?;
+        let Some(Constant::F32(values)) = &graph.tensor(id).constant else { return Err(variable()) };
         let damaged = || QuantizeError::NotFinite { tensor: graph.tensor(id).name.clone() };
-        if values.iter().all(|value| value.is_finite()) { Ok(values.to_vec()) } else { Err(damaged()) }
+        if values.iter().all(|value| value.is_finite()) { Ok(Arc::clone(values)) } else { Err(damaged()) }
     };
     let (weight_values, bias_values) = (constant(weights)?, constant(bias)?);
     let shape = graph.shape(weights).to_vec();
@@ -48,7 +50,7 @@ pub fn quantize(
     }
     let scales: Vec<f32> = largest
         .iter()
-        .zip(&bias_values)
+        .zip(bias_values.iter())
         .map(|(&largest, &bias)| {
             // A channel of tiny weights must not get a scale in which its bias does not fit.
             let for_bias = f64::from(bias).abs() / (input_scale * LARGEST_BIAS);

@@ -37,7 +37,7 @@ fn packed() -> [Packed; 2] {
     let float = network();
     let ranges: BTreeMap<_, _> =
         (0..float.tensors.len()).map(|id| (crate::graph::TensorId(id), (-1.0, 3.0))).collect();
-    let integer = quantize(&float, &ranges, &BTreeMap::new()).unwrap();
+    let integer = quantize(float.clone(), &ranges, &BTreeMap::new()).unwrap();
     [float, integer].map(|graph| pack(&graph, &PackOptions::default()).unwrap())
 }
 

@@ -6,17 +6,21 @@
 
 pub mod analysis;
 pub mod attributes;
+mod file_buffer;
 pub mod lowering;
 pub mod operators;
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::path::Path;
 
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
-use tract_onnx::prelude::Framework;
+use prost::Message;
+use prost::bytes::Buf;
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 use crate::error::{ImportError, UnsupportedNode};
 use crate::graph::Graph;
+use file_buffer::FileBuffer;
 use lowering::{Lowering, Refusal, node_name};
 
 /// Reads an ONNX model that holds its weights itself.
@@ -25,18 +29,30 @@ use lowering::{Lowering, Refusal, node_name};
 /// [`ImportError::Malformed`] for what is no ONNX model, [`ImportError::Unsupported`] with all nodes that cannot be
 /// converted.
 pub fn import(bytes: &[u8]) -> Result<Graph, ImportError> {
-    import_with_directory(bytes, None)
+    import_model(decode(bytes)?, None)
 }
 
-/// Reads an ONNX model whose weights may lie in other files of a directory.
+/// Reads an ONNX file, whose weights may lie in other files beside it.
 ///
 /// # Errors
-/// As [`import`].
-pub fn import_with_directory(bytes: &[u8], directory: Option<&Path>) -> Result<Graph, ImportError> {
-    let malformed = |problem: String| ImportError::Malformed { location: "ONNX file".into(), problem };
-    let mut proto: ModelProto = tract_onnx::onnx()
-        .proto_model_for_read(&mut &*bytes)
-        .map_err(|error| malformed(format!("not an ONNX model: {error:#}")))?;
+/// As [`import`], and [`ImportError::Io`].
+pub fn import_file(path: &Path) -> Result<Graph, ImportError> {
+    let io = |source| ImportError::Io { path: path.into(), source };
+    let mut file = File::open(path).and_then(FileBuffer::new).map_err(io)?;
+    let model = decode(&mut file);
+    file.finish().map_err(io)?;
+    import_model(model?, path.parent())
+}
+
+fn malformed(problem: String) -> ImportError {
+    ImportError::Malformed { location: "ONNX file".into(), problem }
+}
+
+fn decode(content: impl Buf) -> Result<ModelProto, ImportError> {
+    ModelProto::decode(content).map_err(|error| malformed(format!("not an ONNX model: {error:#}")))
+}
+
+fn import_model(mut proto: ModelProto, directory: Option<&Path>) -> Result<Graph, ImportError> {
     let opset = proto.opset_import.iter().find(|set| matches!(set.domain.as_str(), "" | "ai.onnx"));
     let opset = opset.map_or(0, |set| set.version);
     let graph = proto.graph.as_mut().ok_or_else(|| malformed("the file holds no graph".into()))?;
@@ -64,7 +80,11 @@ pub fn import_with_directory(bytes: &[u8], directory: Option<&Path>) -> Result<G
             return Err(if refused.is_empty() { error } else { ImportError::Unsupported(refused) });
         }
     };
-    let graph = proto.graph.as_ref().ok_or_else(|| malformed("the file holds no graph".into()))?;
+    let graph = proto.graph.as_mut().ok_or_else(|| malformed("the file holds no graph".into()))?;
+    for tensor in &mut graph.initializer {
+        // The analysis has the values.
+        *tensor = TensorProto { name: std::mem::take(&mut tensor.name), ..TensorProto::default() };
+    }
     let graph = lower_graph(graph, opset, analysis)?;
     graph.validate()?;
     Ok(graph)

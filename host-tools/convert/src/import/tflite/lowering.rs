@@ -277,7 +277,7 @@ impl<'a> Lowering<'a> {
             ));
         }
         let values =
-            if quantized { Constant::I32(vec![0; channels]) } else { Constant::F32(vec![0.0; channels]) };
+            if quantized { Constant::I32(vec![0; channels]) } else { Constant::floats(vec![0.0; channels]) };
         let mut tensor = Tensor::constant(format!("{}/bias", call.name), vec![channels], values);
         if quantized {
             let input = self.input(call, 0)?;

@@ -135,7 +135,7 @@ fn constant(data_type: DataType, bytes: &[u8], name: &str, budget: &mut Budget) 
         DataType::F32 => {
             let (values, rest) = bytes.as_chunks::<4>();
             whole(rest)?;
-            Constant::F32(values.iter().map(|&value| f32::from_le_bytes(value)).collect())
+            Constant::floats(values.iter().map(|&value| f32::from_le_bytes(value)).collect())
         }
     })
 }

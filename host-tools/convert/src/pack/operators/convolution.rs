@@ -77,7 +77,7 @@ pub(super) fn lower(
         }
     };
     let weight_bytes = packed.len() + blocks.len();
-    let offsets = [lowering.weights.add_blocks(packed), lowering.weights.add_blocks(blocks)];
+    let offsets = [lowering.weights.add_blocks(&packed), lowering.weights.add_blocks(&blocks)];
     let attributes =
         geometry.attributes([kernel_h, kernel_w], groups, clamp(activation, quantization), offsets);
     let (x, output) = (lowering.variable(x)?, lowering.define(node.output)?);

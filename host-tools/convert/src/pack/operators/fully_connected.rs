@@ -50,8 +50,8 @@ pub(super) fn lower(lowering: &mut Lowering, node: &Node, activation: Activation
     let weight_bytes = packed.len() + blocks.len();
     let attributes = FullyConnected {
         clamp: clamp(activation, quantization),
-        weights_offset: lowering.weights.add_blocks(packed),
-        channels_offset: lowering.weights.add_blocks(blocks),
+        weights_offset: lowering.weights.add_blocks(&packed),
+        channels_offset: lowering.weights.add_blocks(&blocks),
     };
     let (x, output) = (lowering.variable(x)?, lowering.define(node.output)?);
     lowering.push(Operator::FullyConnected, &[x], output, &attributes);

@@ -18,7 +18,7 @@ pub(super) fn tabulate(mut function: impl FnMut(i32) -> i32) -> Table {
 
 /// Adds a step that looks every element of `input` up.
 pub(super) fn push(lowering: &mut Lowering, input: ViewId, output: ViewId, table: &Table) {
-    let table_offset = lowering.weights.add_table(bytemuck::cast_slice(table).to_vec());
+    let table_offset = lowering.weights.add_table(bytemuck::cast_slice(table));
     lowering.push(Operator::Lookup, &[input], output, &Lookup { table_offset });
     lowering.cost(0, table.len());
 }
@@ -45,8 +45,8 @@ pub(super) fn requantized(
     let target = View { quantization: Some(to), ..view };
     if let Place::Constant(offset) = target.place {
         let content = lowering.weights.content(offset, target.bytes());
-        let content = content.iter().map(|&byte| table[usize::from(byte ^ 0x80)] as u8).collect();
-        let place = Place::Constant(lowering.weights.add_table(content));
+        let content: Vec<u8> = content.iter().map(|&byte| table[usize::from(byte ^ 0x80)] as u8).collect();
+        let place = Place::Constant(lowering.weights.add_table(&content));
         return Ok(lowering.add_view(View { place, ..target }));
     }
     let target = lowering.add_buffer(lowering.name_behind("requantized"), target);

@@ -22,8 +22,8 @@ pub(super) fn lower(
     let (rows, columns) = (table(source_rows)?, table(source_columns)?);
     let weight_bytes = rows.len() + columns.len();
     let attributes = ResizeNearest {
-        rows_offset: lowering.weights.add_table(rows),
-        columns_offset: lowering.weights.add_table(columns),
+        rows_offset: lowering.weights.add_table(&rows),
+        columns_offset: lowering.weights.add_table(&columns),
     };
     lowering.push(Operator::ResizeNearest, &[x], output, &attributes);
     lowering.cost(0, weight_bytes);

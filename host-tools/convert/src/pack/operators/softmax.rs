@@ -51,7 +51,7 @@ fn attributes(beta: f32, input: Affine) -> Result<Softmax, Refusal> {
 
 /// A float32 operand times a constant.
 fn multiplied(lowering: &mut Lowering, x: ViewId, factor: f32) -> ViewId {
-    let place = Place::Constant(lowering.weights.add_table(factor.to_le_bytes().to_vec()));
+    let place = Place::Constant(lowering.weights.add_table(&factor.to_le_bytes()));
     let constant =
         View { data_type: ElementType::Float32, rank: 1, dims: dims(&[1]), quantization: None, place };
     let constant = lowering.add_view(constant);

@@ -116,7 +116,7 @@ fn channels_first(weights: &Tensor, kernel: [usize; 2], channels: usize) -> Tens
         (0..channels).flat_map(|channel| values.iter().skip(channel).step_by(channels).copied()).collect()
     }
     let constant = weights.constant.as_ref().map(|constant| match constant {
-        Constant::F32(values) => Constant::F32(gather(values, channels)),
+        Constant::F32(values) => Constant::floats(gather(values, channels)),
         Constant::I8(values) => Constant::I8(gather(values, channels)),
         Constant::I32(values) => Constant::I32(gather(values, channels)),
     });
