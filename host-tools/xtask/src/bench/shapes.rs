@@ -17,6 +17,8 @@ use super::section::Section;
 const SEED: u64 = 0xd0_0d1e;
 /// About how many multiplications a shape takes; few enough to be quick, many enough to drown what is done once.
 const MACS: usize = 200_000;
+/// Fewest multiplications for an output that a chart shows: below, an output costs more than its sum.
+const LEAST_CHARTED: u64 = 8;
 /// Most and fewest pixels of an output.
 const PIXELS: [usize; 2] = [30, 900];
 
@@ -158,18 +160,10 @@ pub fn measure() -> anyhow::Result<Section> {
         ">instructions per MAC",
         ">cycles per MAC",
     ]);
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups = Groups::default();
     for (shape, count) in shapes.iter().zip(&steps) {
-        let operator = shape.case.operator.name();
-        let unit = if shape.case.operator == Operator::Add { "element" } else { "MAC" };
-        let title = format!("{operator}: modelled cycles per {unit}");
-        if groups.last().is_none_or(|group| group.title != title) {
-            groups.push(Group { title, bars: Vec::new() });
-        }
-        let value = count.cycles as f64 / shape.work as f64;
-        let name = format!("dunlin {} {}", shape.window, shape.channels);
-        if let Some(group) = groups.last_mut() {
-            group.bars.push(Bar { name, value, text: format!("{value:.2}") });
+        if shape.work >= LEAST_CHARTED * shape.case.output.elements() as u64 {
+            groups.add(shape, count.cycles);
         }
         let per_mac = |number: u64| format!("{:.2}", number as f64 / shape.work as f64);
         table.push([
@@ -191,10 +185,28 @@ pub fn measure() -> anyhow::Result<Section> {
     section.chart(
         "cortex-m4-shapes",
         "Modelled cycles per multiplication over shapes, shorter is better",
-        &groups,
+        &groups.0,
     );
     section.add(table);
     Ok(section)
+}
+
+/// Bars of the cycles per multiplication, operator by operator.
+#[derive(Default)]
+struct Groups(Vec<Group>);
+
+impl Groups {
+    fn add(&mut self, shape: &Shape, cycles: u64) {
+        let title = format!("{}: modelled cycles per multiplication", shape.case.operator.name());
+        if self.0.last().is_none_or(|group| group.title != title) {
+            self.0.push(Group { title, bars: Vec::new() });
+        }
+        let value = cycles as f64 / shape.work as f64;
+        let name = format!("dunlin {} {}", shape.window, shape.channels);
+        if let Some(group) = self.0.last_mut() {
+            group.bars.push(Bar { name, value, text: format!("{value:.2}") });
+        }
+    }
 }
 
 /// Odd rows and columns that make about `MACS` with `work` for each pixel.
@@ -270,8 +282,11 @@ fn convolution(
         in_place: false,
     };
     let window = format!("{}×{}/{stride}", kernel[0], kernel[1]);
-    let channels =
-        if groups == 1 { format!("{}→{}", channels[0], channels[1]) } else { groups.to_string() };
+    let channels = if operator == Operator::Conv2d {
+        format!("{}→{}", channels[0], channels[1])
+    } else {
+        groups.to_string()
+    };
     let work = case.output.elements() as u64 * u64::from(values);
     Shape { window, channels, extent: format!("{rows}×{columns}"), work, case }
 }
@@ -294,8 +309,9 @@ fn add(channels: u32, random: &mut Random) -> Shape {
     const RAISED: f64 = (1 << 28) as f64;
     let [rows, columns] = extent(64 * channels as usize, random);
     let dims = [1, rows, columns, channels];
-    let ((left_multiplier, left_shift), (right_multiplier, right_shift)) =
-        ((requantization(100.0, random).0, 0), (requantization(100.0, random).0, -1));
+    // The larger of the two scales is halved, the other one is less.
+    let (left_multiplier, left_shift) = (1 << 30, 0);
+    let (right_multiplier, right_shift) = (requantization(100.0, random).0, -1);
     let (output_multiplier, output_shift) = requantization(RAISED, random);
     let record = Addition {
         clamp: Clamp::int8(-128, 127),
