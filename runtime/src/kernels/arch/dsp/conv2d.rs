@@ -77,7 +77,7 @@ impl Group<'_> {
     ///
     /// The columns of the tile must be there; both targets must have room for all outputs; all of `outputs` must be in `channels`, and
     /// `cells` cells of weights for each block.
-    #[inline(always)]
+    #[inline(never)]
     unsafe fn multiply(&mut self, targets: [*mut i8; 2]) {
         let quads = if self.sums == Sums::Raw { 0 } else { self.outputs / 4 };
         if quads != 0 {

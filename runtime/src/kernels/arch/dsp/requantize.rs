@@ -14,6 +14,7 @@ const PRODUCT: u64 = 127 * 128;
 /// The kernels compute (u + ⌊(2 · sum · multiplier + 2³¹) / 2³²⌋) >> s, where s = −shift and u = (2 · zero point + 1) · 2^(s − 1), less
 /// one for a negative sum, which rounds half away from zero. That is `scale_rounding_twice` and the zero point for shifts of −22
 /// to −1 and sums below 2³⁰: nothing overflows. (A sum may be negative where its scaled value is 0: (0 − 1 + 2^(s − 1)) >> s is 0 too.)
+#[inline(never)]
 pub(super) fn classify(channels: &[ChannelBlock], count: usize, terms: usize) -> Sums {
     let Some(channels) = channels.get(..count.div_ceil(LANES)) else { return Sums::Raw };
     let mut found = [0; 2];
@@ -90,6 +91,7 @@ pub(super) static NO_BIAS: ChannelBlock =
     ChannelBlock { bias: [0; LANES], weight_sum: [0; LANES], multiplier: [0; LANES], shift: [0; LANES] };
 
 /// Raises outputs to the lowest and lowers them to the highest value of the activation.
+#[inline(never)]
 pub(super) fn clamp(quantization: &OutputQuantization, outputs: &mut [i8]) {
     let (low, high) = (quantization.low, quantization.high);
     if low <= -128 && high >= 127 {

@@ -35,29 +35,26 @@ struct Quad {
 #[inline(never)]
 pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch: &mut [u8]) {
     let shape = &job.shape;
-    let [h, w, c] = shape.input;
+    let [_, w, c] = shape.input;
     let width = shape.output[1];
     let layout::Pass { columns, slots } = layout::Pass::of(shape);
     let scratch: &mut [u32] = bytemuck::try_cast_slice_mut(scratch).unwrap_or_default();
     let Some(scratch) = scratch.get_mut(..slots.wrapping_mul(SLOT / 4)) else { return };
     let scratch = scratch.as_mut_ptr();
-    let is_single = shape.columns.stride == 1;
+    // Two rows of one column at a time, or one row of two columns.
+    let (compute, rows_at_once, halvings): (unsafe extern "C" fn(&Quad), usize, usize) =
+        if shape.columns.stride == 1 { (stride_one, 2, 0) } else { (stride_two, 1, 1) };
     let padding = [job.quantization.input_zero_point as i8; 4];
-    let row_bytes = w.wrapping_mul(c);
     let mut target = band.output.as_mut_ptr();
-    for y in band.rows.clone().step_by(if is_single { 2 } else { 1 }) {
-        // Input rows; none for those in the padding, and for those that no output of this pass sees.
+    let mut y = band.rows.start;
+    while y < band.rows.end {
         let top = shape.rows.origin(y as u32);
-        let rows = [0, 1, 2, 3].map(|ky| {
-            let row = shape.rows.tap(top, ky, h as u32)? as usize;
-            let start = row.checked_sub(band.first_input_row)?.checked_mul(row_bytes)?;
-            band.input.get(start..start.checked_add(row_bytes)?)
-        });
+        let rows = [0, 1, 2, 3].map(|ky| row_start(job, band, top, ky));
         let next_row = width.wrapping_mul(c);
-        let (step, second) = match (is_single, y + 1 < band.rows.end) {
-            (true, true) => (c, next_row),
-            (true, false) => (c, 0),
-            (false, _) => (2 * c, c),
+        let second = match (halvings, y + 1 < band.rows.end) {
+            (0, true) => next_row,
+            (0, false) => 0,
+            _ => c,
         };
         let mut first = 0;
         while first < width {
@@ -69,7 +66,8 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch
             let right = slots.wrapping_sub(left).wrapping_sub(seen);
             let mut sources = rows.map(|row| match row {
                 Some(row) => {
-                    Source { values: row.as_ptr().wrapping_add(start.wrapping_mul(c)), step: c, quad: 4 }
+                    let values = band.input.as_ptr().wrapping_add(row).wrapping_add(start.wrapping_mul(c));
+                    Source { values, step: c, quad: 4 }
                 }
                 None => Source { values: padding.as_ptr(), step: 0, quad: 0 },
             });
@@ -79,11 +77,11 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch
                 channels: job.channels.as_ptr(),
                 output: target.wrapping_add(first * c),
                 second,
-                step,
+                step: c << halvings,
                 rounding: job.quantization.output_zero_point.wrapping_mul(2).wrapping_add(1),
                 lanes: 4,
-                span: if is_single { count } else { count.div_ceil(2) } * SLOT,
-                full: if is_single { count } else { count / 2 } * SLOT,
+                span: ((count + halvings) >> halvings) * SLOT,
+                full: (count >> halvings) * SLOT,
             };
             for index in 0..c.div_ceil(4) {
                 let channels_left = c - 4 * index;
@@ -105,7 +103,7 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch
                     if whole != 0 {
                         widen(&mut sources, values, whole);
                     }
-                    if is_single { stride_one(&quad) } else { stride_two(&quad) }
+                    compute(&quad);
                 }
                 quad.output = quad.output.wrapping_add(4);
                 // The other half of a block, or the next one.
@@ -115,8 +113,18 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch
             }
             first += count.max(1);
         }
-        target = target.wrapping_add(if is_single { 2 } else { 1 } * next_row);
+        target = target.wrapping_add(rows_at_once * next_row);
+        y += rows_at_once;
     }
+}
+
+/// Where the input row of a kernel row begins; nowhere for one in the padding, or one that no output of this pass sees.
+#[inline(never)]
+fn row_start(job: &Depthwise<'_>, band: &Band<'_>, origin: i32, ky: u32) -> Option<usize> {
+    let [h, w, c] = job.shape.input;
+    let row = job.shape.rows.tap(origin, ky, h as u32)? as usize;
+    let start = row.checked_sub(band.first_input_row)?.checked_mul(w.wrapping_mul(c))?;
+    (start.checked_add(w.wrapping_mul(c))? <= band.input.len()).then_some(start)
 }
 
 /// Four channels of consecutive pixels of a row.
@@ -135,6 +143,7 @@ struct Source {
 /// # Safety
 ///
 /// `target` must point to as many.
+#[inline(never)]
 unsafe fn fill(target: *mut u32, count: usize, padding: &[i8; 4]) {
     if count != 0 {
         // SAFETY: steps of 0 read one word.
