@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dunlin_runtime::format::DataType;
+use dunlin_runtime::format::{DataType, TensorRecord};
 use dunlin_runtime::{Error, Family, Model, Observer, Session, StepReport, dequantize, quantize};
 
 use crate::pack::AlignedBytes;
@@ -41,29 +41,49 @@ pub struct Named<'m> {
     pub names: &'m [String],
 }
 
-/// The real values of all step outputs of one run, by layer name.
-#[derive(Default)]
-struct Outputs<'n> {
+/// Real values of step outputs, by layer name.
+type Values<'n> = BTreeMap<&'n str, Vec<f32>>;
+
+/// Keeps the outputs of all steps of the float model.
+struct Keeping<'n, 'v> {
     names: &'n [String],
-    values: BTreeMap<&'n str, Vec<f32>>,
+    values: &'v mut Values<'n>,
 }
 
-impl Observer for Outputs<'_> {
+impl Observer for Keeping<'_, '_> {
     fn end(&mut self, step: &StepReport<'_>) {
         let Some(name) = self.names.get(step.index) else { return };
         let values = self.values.entry(name).or_default();
         values.clear();
-        extend_real(values, step.output, step.bytes);
+        values.extend(real_values(step.output, step.bytes));
     }
 }
 
-/// Appends the real values of a tensor's bytes.
-fn extend_real(values: &mut Vec<f32>, tensor: &dunlin_runtime::format::TensorRecord, bytes: &[u8]) {
-    if tensor.is(DataType::Int8) {
-        values.extend(bytes.iter().map(|&byte| dequantize(byte as i8, tensor.scale, tensor.zero_point)));
-    } else {
-        values.extend(bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)));
+/// Compares the outputs of all steps of the quantized model with what was kept, while they are there.
+struct Comparing<'n, 'v> {
+    names: &'n [String],
+    float: &'v Values<'n>,
+    layers: &'v mut BTreeMap<&'n str, Deviation>,
+}
+
+impl Observer for Comparing<'_, '_> {
+    fn end(&mut self, step: &StepReport<'_>) {
+        let Some(name) = self.names.get(step.index) else { return };
+        let Some(float) = self.float.get(name.as_str()) else { return };
+        let deviation = self.layers.entry(name).or_default();
+        float
+            .iter()
+            .zip(real_values(step.output, step.bytes))
+            .for_each(|(&float, quantized)| deviation.add(float, quantized));
     }
+}
+
+/// The real values of a tensor's bytes.
+fn real_values(tensor: &TensorRecord, bytes: &[u8]) -> impl Iterator<Item = f32> {
+    let integers = if tensor.is(DataType::Int8) { bytes } else { &[] };
+    let floats = if tensor.is(DataType::Int8) { &[] } else { bytes };
+    let integers = integers.iter().map(|&byte| dequantize(byte as i8, tensor.scale, tensor.zero_point));
+    integers.chain(floats.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)))
 }
 
 /// Runs both models over the same samples; a [`Pair::run`] for each one.
@@ -72,6 +92,7 @@ pub struct Pair<'m> {
     quantized: Named<'m>,
     float_arena: AlignedBytes,
     quantized_arena: AlignedBytes,
+    float_values: Values<'m>,
     layers: BTreeMap<&'m str, Deviation>,
     outputs: Vec<Deviation>,
 }
@@ -85,6 +106,7 @@ impl<'m> Pair<'m> {
             quantized,
             float_arena: arena(float),
             quantized_arena: arena(quantized),
+            float_values: BTreeMap::new(),
             layers: BTreeMap::new(),
             outputs: vec![Deviation::default(); float.model.program().header().output_count.into()],
         }
@@ -96,21 +118,17 @@ impl<'m> Pair<'m> {
     /// # Errors
     /// If a model has other inputs or cannot be run.
     pub fn run(&mut self, sample: &[f32]) -> Result<(Vec<f32>, Vec<f32>), Error> {
-        let float = run(self.float, self.float_arena.as_mut_slice(), sample)?;
-        let quantized = run(self.quantized, self.quantized_arena.as_mut_slice(), sample)?;
-        for (name, quantized) in &quantized.layers.values {
-            if let Some(float) = float.layers.values.get(name) {
-                let deviation = self.layers.entry(name).or_default();
-                float.iter().zip(quantized).for_each(|(&float, &quantized)| deviation.add(float, quantized));
-            }
-        }
-        for (deviation, (float, quantized)) in
-            self.outputs.iter_mut().zip(float.outputs.iter().zip(&quantized.outputs))
-        {
+        let Named { model, names } = self.float;
+        let keeping = Keeping { names, values: &mut self.float_values };
+        let float = run(model, self.float_arena.as_mut_slice(), sample, keeping)?;
+        let Named { model, names } = self.quantized;
+        let comparing = Comparing { names, float: &self.float_values, layers: &mut self.layers };
+        let quantized = run(model, self.quantized_arena.as_mut_slice(), sample, comparing)?;
+        for (deviation, (float, quantized)) in self.outputs.iter_mut().zip(float.iter().zip(&quantized)) {
             float.iter().zip(quantized).for_each(|(&float, &quantized)| deviation.add(float, quantized));
         }
         let first = |outputs: Vec<Vec<f32>>| outputs.into_iter().next().unwrap_or_default();
-        Ok((first(float.outputs), first(quantized.outputs)))
+        Ok((first(float), first(quantized)))
     }
 
     /// Deviation of each layer that both models have, by name.
@@ -124,25 +142,22 @@ impl<'m> Pair<'m> {
     }
 }
 
-struct Run<'n> {
-    layers: Outputs<'n>,
-    outputs: Vec<Vec<f32>>,
-}
-
-fn run<'m>(named: Named<'m>, arena: &mut [u8], sample: &[f32]) -> Result<Run<'m>, Error> {
-    let mut session = Session::new(named.model, arena)?;
+/// Runs a model and returns the real values of its outputs.
+fn run(
+    model: &Model<'_>,
+    arena: &mut [u8],
+    sample: &[f32],
+    mut observer: impl Observer,
+) -> Result<Vec<Vec<f32>>, Error> {
+    let mut session = Session::new(model, arena)?;
     fill_input(&mut session, sample)?;
-    let mut layers = Outputs { names: named.names, values: BTreeMap::new() };
-    session.run_with(&mut layers)?;
-    let program = named.model.program();
-    let mut outputs = Vec::new();
-    for index in 0..program.header().output_count.into() {
+    session.run_with(&mut observer)?;
+    let program = model.program();
+    let output = |index: usize| {
         let tensor = program.output(index).ok_or(Error::NoSuchTensor(index))?;
-        let mut values = Vec::new();
-        extend_real(&mut values, tensor, session.output_bytes(index)?);
-        outputs.push(values);
-    }
-    Ok(Run { layers, outputs })
+        Ok(real_values(tensor, session.output_bytes(index)?).collect())
+    };
+    (0..program.header().output_count.into()).map(output).collect()
 }
 
 /// Writes a float sample into the first input of a session, quantized if the input is int8.

@@ -56,12 +56,24 @@ pub fn quantize(mut graph: Graph, ranges: &Ranges, means: &ChannelMeans) -> Resu
     let stays_float = border::leading_feature_scaling(&graph);
     activations::share_concat_ranges(&graph, &mut ranges);
     let quantizations = activations::choose(&graph, &ranges, &stays_float)?;
+    let mut uses: BTreeMap<TensorId, usize> = BTreeMap::new();
+    for &input in graph.nodes.iter().flat_map(|node| &node.inputs) {
+        *uses.entry(input).or_default() += 1;
+    }
     let mut nodes = Vec::with_capacity(graph.nodes.len());
     for (index, mut node) in std::mem::take(&mut graph.nodes).into_iter().enumerate() {
         if !stays_float[index] {
             let means = node.inputs.first().and_then(|input| means.get(input));
             border::quantize_inputs(&mut graph, &mut node, &quantizations, &mut nodes);
+            let weights = node.inputs.get(1).copied();
             weights::quantize(&mut graph, &mut node, &quantizations, means)?;
+            if let Some(weights) = weights
+                && uses.get(&weights) == Some(&1)
+                && node.inputs.get(1) != Some(&weights)
+            {
+                // Float and integer weights of the whole graph are never in memory together.
+                graph.tensor_mut(weights).constant = None;
+            }
         }
         nodes.push(node);
     }
