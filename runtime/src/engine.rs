@@ -54,11 +54,11 @@ fn kernel(operator: Operator) -> Kernel {
             kernels::multiplication::execute(operation, memory)
         }),
         Operator::AveragePool2d => {
-            built!("average_pool2d", kernels::average_pool2d::verify, |operation, memory, _| {
+            built!("average_pool2d", kernels::pool::verify, |operation, memory, _| {
                 kernels::average_pool2d::execute(operation, memory)
             })
         }
-        Operator::MaxPool2d => built!("max_pool2d", kernels::max_pool2d::verify, |operation, memory, _| {
+        Operator::MaxPool2d => built!("max_pool2d", kernels::pool::verify, |operation, memory, _| {
             kernels::max_pool2d::execute(operation, memory)
         }),
         Operator::Concat => {

@@ -5,6 +5,7 @@ use crate::engine;
 use crate::error::{Defect, Error};
 use crate::family::Family;
 use crate::format::{FORMAT_VERSION, HEADER_BYTES, Header, MAGIC, MAX_SECTIONS, section};
+use crate::kernels::PREPARES;
 use crate::program::Program;
 
 /// A verified blob, used in place.
@@ -27,16 +28,12 @@ impl<'a> Model<'a> {
         let (header, bytes) = open_header(bytes)?;
         let body = |kind| section_bytes(bytes, header, kind).ok_or(Error::MalformedSection(kind));
         let program = Program::parse(body(section::PROGRAM)?, body(section::WEIGHTS)?)?;
-        for (step, index) in (0u16..).zip(0..program.steps().len()) {
-            let verdict = program.operation(index).ok_or(Defect::Operands).and_then(|operation| {
-                engine::verify(&operation)?;
-                operation.require_scratch_behind()
-            });
-            verdict.map_err(|defect| Error::MalformedStep { step, defect })?;
-        }
         for &family in engine::BUILT {
-            let prepared = prepared_bytes(&program, family)?;
-            require_stated_arena(&program, family, prepared)?;
+            let mut usage = Usage { working: program.header().activation_bytes as usize, prepared: 0 };
+            for index in 0..program.steps().len() {
+                let verdict = verify_step(&program, index, family, &mut usage);
+                verdict.map_err(|defect| Error::MalformedStep { step: index as u16, defect })?;
+            }
         }
         Ok(Model { bytes, header, program })
     }
@@ -52,8 +49,8 @@ impl<'a> Model<'a> {
     }
 
     /// Tensors and steps.
-    pub fn program(&self) -> Program<'a> {
-        self.program
+    pub fn program(&self) -> &Program<'a> {
+        &self.program
     }
 
     /// The bytes of a section, if the blob has it.
@@ -104,7 +101,7 @@ fn stated_arena(program: &Program<'_>, family: Family) -> usize {
 /// [`Error::MalformedStep`] if they do not fit the address space.
 pub(crate) fn prepared_bytes(program: &Program<'_>, family: Family) -> Result<usize, Error> {
     let mut sum = 0usize;
-    if matches!(family, Family::Portable | Family::Dsp) {
+    if !PREPARES {
         return Ok(sum);
     }
     for (step, index) in (0u16..).zip(0..program.steps().len()) {
@@ -116,20 +113,28 @@ pub(crate) fn prepared_bytes(program: &Program<'_>, family: Family) -> Result<us
     Ok(sum)
 }
 
-/// Checks that the arena that the program header states holds tensors, the scratch of every step, and `prepared` bytes behind them.
-fn require_stated_arena(program: &Program<'_>, family: Family, prepared: usize) -> Result<(), Error> {
-    let working = stated_arena(program, family).checked_sub(prepared);
-    let working = working.filter(|&working| working >= program.header().activation_bytes as usize);
-    for (step, index) in (0u16..).zip(0..program.steps().len()) {
-        let defect = |defect| Error::MalformedStep { step, defect };
-        let operation = program.operation(index).ok_or(defect(Defect::Operands))?;
-        let scratch = engine::needs(&operation, family).map_err(defect)?.scratch;
-        let end = operation.scratch_offset().checked_add(scratch);
-        if !end.zip(working).is_some_and(|(end, working)| end <= working) {
-            return Err(defect(Defect::Scratch));
-        }
+/// Bytes of the arena that some steps use.
+struct Usage {
+    /// Up to the end of tensors and scratch.
+    working: usize,
+    /// What the kernels prepare.
+    prepared: usize,
+}
+
+/// Checks a step, and that the arena that the program header states holds what it and those before it use.
+fn verify_step(program: &Program<'_>, index: usize, family: Family, usage: &mut Usage) -> Result<(), Defect> {
+    let Some(operation) = program.operation(index) else { return Err(Defect::Operands) };
+    engine::verify(&operation)?;
+    operation.require_scratch_behind()?;
+    let needs = engine::needs(&operation, family)?;
+    let end = operation.scratch_offset().saturating_add(needs.scratch);
+    usage.working = usage.working.max(end);
+    usage.prepared = usage.prepared.saturating_add(needs.prepared);
+    if usage.working.saturating_add(usage.prepared) <= stated_arena(program, family) {
+        Ok(())
+    } else {
+        Err(Defect::Scratch)
     }
-    Ok(())
 }
 
 /// SHA-256 over everything of a blob but its digest and signature. `blob` ends where the blob ends.
@@ -150,41 +155,37 @@ fn open_header(bytes: &[u8]) -> Result<(&Header, &[u8]), Error> {
     let truncated = |expected| Error::Truncated { found: bytes.len(), expected };
     let head = bytes.get(..HEADER_BYTES).ok_or(truncated(HEADER_BYTES))?;
     let header: &Header = bytemuck::try_from_bytes(head).map_err(|_| Error::MisalignedBlob)?;
-    if header.magic != MAGIC {
+    if u32::from_le_bytes(header.magic) != u32::from_le_bytes(MAGIC) {
         return Err(Error::NotABlob);
     }
     if header.version != FORMAT_VERSION {
         return Err(Error::UnsupportedVersion(header.version));
     }
+    if !is_consistent(header) {
+        return Err(Error::MalformedHeader);
+    }
     let total = header.total_bytes as usize;
-    if usize::from(header.header_bytes) != HEADER_BYTES
-        || !total.is_multiple_of(BLOB_ALIGNMENT)
-        || total < HEADER_BYTES
-        || header.section_count as usize > MAX_SECTIONS
-    {
-        return Err(Error::MalformedHeader);
-    }
-    let claimed = bytes.get(..total).ok_or(truncated(total))?;
-    let (used, unused) =
-        header.sections.split_at_checked(header.section_count as usize).ok_or(Error::MalformedHeader)?;
-    let mut end = HEADER_BYTES;
-    for (index, entry) in used.iter().enumerate() {
-        let start = entry.offset as usize;
-        // Weights may be empty: the section behind them then has the same offset.
-        if start != end.next_multiple_of(BLOB_ALIGNMENT) || (entry.kind == section::WEIGHTS) != (index == 0) {
-            return Err(Error::MalformedHeader);
+    Ok((header, bytes.get(..total).ok_or(truncated(total))?))
+}
+
+/// Whether the sections follow one another and fill the blob, and entries that are not used are zero.
+fn is_consistent(header: &Header) -> bool {
+    let total = header.total_bytes;
+    let count = header.section_count as usize;
+    let mut end = HEADER_BYTES as u32;
+    let mut is_consistent = usize::from(header.header_bytes) == HEADER_BYTES && count <= MAX_SECTIONS;
+    for (index, entry) in header.sections.iter().enumerate() {
+        if index < count {
+            // Weights may be empty: the section behind them then has the same offset.
+            is_consistent &= entry.offset == end && (entry.kind == section::WEIGHTS) == (index == 0);
+            let (used, overflows) = entry.offset.overflowing_add(entry.length);
+            is_consistent &= !overflows && used <= total;
+            end = used.wrapping_add(BLOB_ALIGNMENT as u32 - 1) & !(BLOB_ALIGNMENT as u32 - 1);
+        } else {
+            is_consistent &= entry.kind | entry.offset | entry.length == 0;
         }
-        end = start
-            .checked_add(entry.length as usize)
-            .filter(|&end| end <= total)
-            .ok_or(Error::MalformedHeader)?;
     }
-    if end.next_multiple_of(BLOB_ALIGNMENT) != total
-        || unused.iter().any(|entry| *entry != Default::default())
-    {
-        return Err(Error::MalformedHeader);
-    }
-    Ok((header, claimed))
+    is_consistent && end == total
 }
 
 fn section_bytes<'a>(bytes: &'a [u8], header: &Header, kind: u32) -> Option<&'a [u8]> {

@@ -42,39 +42,45 @@ impl<'a> Program<'a> {
         if header.packing != PACKING {
             return Err(Error::UnsupportedPacking(header.packing));
         }
-        let tensors = take(&mut rest, header.tensor_count.into()).ok_or(MALFORMED)?;
-        let steps = take(&mut rest, header.step_count.into()).ok_or(MALFORMED)?;
-        let padded = usize::from(header.operand_count).next_multiple_of(2);
-        let operands: &[u16] = take(&mut rest, padded).ok_or(MALFORMED)?;
-        let attributes = rest.get(..header.attribute_bytes as usize).ok_or(MALFORMED)?;
+        let program = Program::tables(header, rest, weights).ok_or(MALFORMED)?;
+        match program.malformed_tensor() {
+            Some(index) => Err(Error::MalformedTensor(index)),
+            None => Ok(program),
+        }
+    }
+
+    /// Splits what is behind the header into tables. `None` if they do not fit, or if a field of the header is wrong.
+    fn tables(header: &'a ProgramHeader, bytes: &'a [u8], weights: &'a [u8]) -> Option<Program<'a>> {
+        let mut rest = bytes;
+        let tensors = take(&mut rest, header.tensor_count.into())?;
+        let steps = take(&mut rest, header.step_count.into())?;
+        let operand_count = usize::from(header.operand_count);
+        let operands: &[u16] = take(&mut rest, operand_count.next_multiple_of(2))?;
+        let operands = operands.get(..operand_count)?;
         let interfaces = u16::from(header.input_count) + u16::from(header.output_count);
-        let operands = operands.get(..header.operand_count.into()).ok_or(MALFORMED)?;
-        if header.operator_set == 0
-            || header.reserved != [0; 3]
-            || !header.attribute_bytes.is_multiple_of(4)
-            || !header.activation_bytes.is_multiple_of(16)
-            || header.arena_bytes.iter().any(|bytes| !bytes.is_multiple_of(16))
-            || attributes.len() != rest.len()
-            || header.input_count == 0
-            || header.output_count == 0
-            || header.operand_count < interfaces
-            || operands.iter().any(|&operand| operand >= header.tensor_count)
-        {
-            return Err(MALFORMED);
-        }
-        let program = Program { header, tensors, steps, operands, attributes, weights };
-        for (index, tensor) in (0..).zip(tensors) {
-            if !program.holds(tensor) {
-                return Err(Error::MalformedTensor(index));
-            }
-        }
-        let interface = operands.get(..interfaces.into()).unwrap_or_default();
-        for &index in interface {
-            if program.tensor(index).is_none_or(|tensor| tensor.storage() != Some(Storage::Arena)) {
-                return Err(Error::MalformedTensor(index));
-            }
-        }
-        Ok(program)
+        // Bits that are set in none of them.
+        let arena_bytes = header.arena_bytes.iter().fold(header.activation_bytes, |all, bytes| all | bytes);
+        let reserved = header.reserved.iter().fold(0, |all, field| all | field);
+        let is_valid = header.operator_set != 0
+            && reserved == 0
+            && header.attribute_bytes.is_multiple_of(4)
+            && arena_bytes.is_multiple_of(16)
+            && header.attribute_bytes as usize == rest.len()
+            && header.input_count != 0
+            && header.output_count != 0
+            && header.operand_count >= interfaces
+            && operands.iter().all(|&operand| operand < header.tensor_count);
+        is_valid.then_some(Program { header, tensors, steps, operands, attributes: rest, weights })
+    }
+
+    /// The first tensor that is malformed, or an input or output of the model that does not lie in the arena.
+    fn malformed_tensor(&self) -> Option<u16> {
+        let (inputs, outputs) = (usize::from(self.header.input_count), usize::from(self.header.output_count));
+        let mut interfaces = self.operands.iter().take(inputs + outputs).copied();
+        let is_constant =
+            |&index: &u16| self.tensor(index).is_none_or(|tensor| tensor.storage() != Some(Storage::Arena));
+        let malformed = self.tensors.iter().position(|tensor| !self.holds(tensor));
+        malformed.map(|index| index as u16).or_else(|| interfaces.find(is_constant))
     }
 
     /// Whether a tensor is well formed and lies inside its storage.
@@ -133,22 +139,23 @@ impl<'a> Program<'a> {
         self.tensor(*outputs.get(index)?)
     }
 
-    /// Step `index` with its operands. `None` if there is no such step or its operands are not in the table.
-    pub fn operation(&self, index: usize) -> Option<Operation<'a>> {
+    /// Step `index` with its operands. `None` if there is no such step, or it has no input, or operands that are not in the table.
+    pub fn operation(&self, index: usize) -> Option<Operation<'_>> {
         let step = self.steps.get(index)?;
-        let first = step.first_operand as usize;
-        let operands = self.operands.get(first..first.checked_add(usize::from(step.input_count) + 1)?)?;
-        let (output, inputs) = operands.split_last()?;
-        Some(Operation { program: *self, step, inputs, output: self.tensor(*output)? })
+        let operands = self.operands.get(step.first_operand as usize..)?;
+        let (inputs, rest) = operands.split_at_checked(step.input_count.into())?;
+        let (first_input, output) = (self.tensor(*inputs.first()?)?, self.tensor(*rest.first()?)?);
+        Some(Operation { program: self, step, inputs, first_input, output })
     }
 }
 
 /// A step with its operands and attributes.
 #[derive(Debug, Clone, Copy)]
 pub struct Operation<'a> {
-    program: Program<'a>,
+    program: &'a Program<'a>,
     step: &'a StepRecord,
     inputs: &'a [u16],
+    first_input: &'a TensorRecord,
     output: &'a TensorRecord,
 }
 
@@ -164,8 +171,8 @@ impl<'a> Operation<'a> {
     }
 
     /// The program that the step belongs to.
-    pub fn program(&self) -> &Program<'a> {
-        &self.program
+    pub fn program(&self) -> &'a Program<'a> {
+        self.program
     }
 
     /// Number of inputs.
@@ -181,6 +188,11 @@ impl<'a> Operation<'a> {
         self.inputs.get(index).and_then(|&input| self.program.tensor(input)).ok_or(Defect::Operands)
     }
 
+    /// The first input.
+    pub fn first_input(&self) -> &'a TensorRecord {
+        self.first_input
+    }
+
     /// The output.
     pub fn output(&self) -> &'a TensorRecord {
         self.output
@@ -191,10 +203,13 @@ impl<'a> Operation<'a> {
     /// # Errors
     /// [`Defect::Attributes`] if the record is not in the table.
     pub fn attributes<T: Pod>(&self) -> Result<&'a T, Defect> {
-        let start = self.step.attribute_offset as usize;
-        let end = start.checked_add(size_of::<T>()).ok_or(Defect::Attributes)?;
-        let bytes = self.program.attributes.get(start..end).ok_or(Defect::Attributes)?;
+        let bytes = self.attribute_bytes(size_of::<T>()).ok_or(Defect::Attributes)?;
         bytemuck::try_from_bytes(bytes).map_err(|_| Defect::Attributes)
+    }
+
+    #[inline(never)]
+    fn attribute_bytes(&self, size: usize) -> Option<&'a [u8]> {
+        self.program.attributes.get(self.step.attribute_offset as usize..)?.get(..size)
     }
 
     /// `count` records of the weights section, from `offset` bytes on.
@@ -202,13 +217,13 @@ impl<'a> Operation<'a> {
     /// # Errors
     /// [`Defect::Weights`] if they are not inside the section or not aligned.
     pub fn weights<T: Pod>(&self, offset: u32, count: usize) -> Result<&'a [T], Defect> {
-        let start = offset as usize;
-        let end = count
-            .checked_mul(size_of::<T>())
-            .and_then(|bytes| start.checked_add(bytes))
-            .ok_or(Defect::Weights)?;
-        let bytes = self.program.weights.get(start..end).ok_or(Defect::Weights)?;
+        let bytes = self.weight_bytes(offset, count.saturating_mul(size_of::<T>())).ok_or(Defect::Weights)?;
         bytemuck::try_cast_slice(bytes).map_err(|_| Defect::Weights)
+    }
+
+    #[inline(never)]
+    fn weight_bytes(&self, offset: u32, length: usize) -> Option<&'a [u8]> {
+        self.program.weights.get(offset as usize..)?.get(..length)
     }
 
     /// Checks that there are `count` inputs and that they and the output are of `data_type`.
@@ -216,12 +231,15 @@ impl<'a> Operation<'a> {
         if self.inputs.len() != count || self.step.reserved != 0 {
             return Err(Defect::Operands);
         }
-        for index in 0..count {
-            if !self.input(index)?.is(data_type) {
-                return Err(Defect::DataTypes);
-            }
-        }
-        if self.output.is(data_type) { Ok(()) } else { Err(Defect::DataTypes) }
+        let mut inputs = self.inputs.iter().map(|&input| self.program.tensor(input));
+        let is_same =
+            self.output.is(data_type) && inputs.all(|input| input.is_some_and(|input| input.is(data_type)));
+        if is_same { Ok(()) } else { Err(Defect::DataTypes) }
+    }
+
+    /// Checks that there are `count` inputs and that they and the output are int8, or all float32 in a build that has such steps.
+    pub(crate) fn require_elements(&self, count: usize) -> Result<(), Defect> {
+        self.require(count, if self.is_float32() { DataType::Float32 } else { DataType::Int8 })
     }
 
     /// Whether the output is float32: never in a build without such steps, which therefore contains nothing of them.
@@ -254,14 +272,19 @@ impl<'a> Operation<'a> {
     }
 
     /// Whether the first input and the output share a byte of the arena.
-    pub(crate) fn shares_memory(&self) -> Result<bool, Defect> {
-        let input = self.input(0)?;
-        Ok(input.storage() == Some(Storage::Arena) && overlaps(input, self.output)?)
+    pub(crate) fn shares_memory(&self) -> bool {
+        self.first_input.storage() == Some(Storage::Arena) && overlaps(self.first_input, self.output)
     }
 
     /// Checks that the output lies in the arena.
     pub(crate) fn require_arena_output(&self) -> Result<(), Defect> {
         if self.output.storage() == Some(Storage::Arena) { Ok(()) } else { Err(Defect::Placement) }
+    }
+
+    /// Checks that the first input and the output lie in the arena.
+    pub(crate) fn require_arena(&self) -> Result<(), Defect> {
+        let is_variable = self.first_input.storage() == Some(Storage::Arena);
+        if is_variable { self.require_arena_output() } else { Err(Defect::Placement) }
     }
 
     /// Checks that the output lies in the arena and that no input shares a byte with it, except inputs of the same shape at
@@ -272,23 +295,18 @@ impl<'a> Operation<'a> {
             let input = self.input(index)?;
             let same = in_place
                 && input.offset == self.output.offset
-                && input.dims == self.output.dims
+                && input.has_shape_of(self.output)
                 && input.data_type == self.output.data_type;
-            if input.storage() == Some(Storage::Arena) && !same && overlaps(input, self.output)? {
+            if input.storage() == Some(Storage::Arena) && !same && overlaps(input, self.output) {
                 return Err(Defect::Placement);
             }
         }
         Ok(())
     }
-
-    /// Checks that input `index` lies in the arena.
-    pub(crate) fn require_variable(&self, index: usize) -> Result<(), Defect> {
-        if self.input(index)?.storage() == Some(Storage::Arena) { Ok(()) } else { Err(Defect::Placement) }
-    }
 }
 
-fn overlaps(a: &TensorRecord, b: &TensorRecord) -> Result<bool, Defect> {
-    let end = |tensor: &TensorRecord| Some((tensor.offset as usize).saturating_add(tensor.bytes()?));
-    let (Some(a_end), Some(b_end)) = (end(a), end(b)) else { return Err(Defect::Shapes) };
-    Ok((a.offset as usize) < b_end && (b.offset as usize) < a_end)
+/// Whether two tensors of the arena share a byte. Tensors are checked before steps: their bytes can be counted.
+fn overlaps(a: &TensorRecord, b: &TensorRecord) -> bool {
+    let end = |tensor: &TensorRecord| (tensor.offset as usize).saturating_add(tensor.bytes().unwrap_or(0));
+    (a.offset as usize) < end(b) && (b.offset as usize) < end(a)
 }

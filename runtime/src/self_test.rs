@@ -64,7 +64,8 @@ impl Session<'_> {
 
     fn test_vector(&mut self, vector: u32, tolerance: f32, rest: &mut &[u8]) -> Result<(), GoldenFailure> {
         let expected: VectorHeader = take(rest)?;
-        let program = self.model().program();
+        let model = *self.model();
+        let program = model.program();
         let mut seed = expected.seed;
         for index in 0..program.header().input_count.into() {
             let tensor = program.input(index).ok_or(GoldenFailure::Malformed)?;

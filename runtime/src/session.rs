@@ -7,7 +7,7 @@ use crate::engine;
 use crate::error::{Defect, Error};
 use crate::family::Family;
 use crate::format::{DataType, TensorRecord};
-use crate::kernels::Memory;
+use crate::kernels::{Memory, PREPARES};
 use crate::model::{Model, prepared_bytes};
 use crate::observer::{NoObserver, Observer, StepReport};
 
@@ -48,7 +48,7 @@ impl<'m> Session<'m> {
         }
         let (found, needed) = (arena.len(), model.arena_bytes(family));
         let arena = arena.get_mut(..needed).ok_or(Error::ArenaTooSmall { found, needed })?;
-        let prepared_start = needed.saturating_sub(prepared_bytes(&model.program(), family)?);
+        let prepared_start = needed.saturating_sub(prepared_bytes(model.program(), family)?);
         let next_prepared = prepared_start;
         let mut session =
             Session { model: *model, arena, family, next_step: 0, prepared_start, next_prepared };
@@ -58,7 +58,7 @@ impl<'m> Session<'m> {
 
     /// Lets the kernels prepare every step.
     fn prepare(&mut self) -> Result<(), Error> {
-        if self.prepared_start == self.arena.len() {
+        if !PREPARES || self.prepared_start == self.arena.len() {
             return Ok(());
         }
         let program = self.model.program();
@@ -166,35 +166,52 @@ impl<'m> Session<'m> {
     }
 
     fn step_with(&mut self, observer: &mut impl Observer) -> Result<bool, Error> {
-        let program = self.model.program();
         let index = self.next_step;
-        let defect = |defect| Error::MalformedStep { step: index as u16, defect };
-        let Some(operation) = program.operation(index) else { return Ok(false) };
-        let operator = operation.operator().ok_or(defect(Defect::Operands))?;
+        let Some(report) = self.report(index) else { return Ok(false) };
+        observer.begin(&StepReport { bytes: &[], ..report });
+        self.execute(index).map_err(|defect| Error::MalformedStep { step: index as u16, defect })?;
+        if let Some(report) = self.report(index) {
+            observer.end(&report);
+        }
+        Ok(self.next_step != 0)
+    }
+
+    /// A step and the bytes of its output.
+    fn report(&self, index: usize) -> Option<StepReport<'_>> {
+        let operation = self.model.program().operation(index)?;
         let output = operation.output();
-        observer.begin(&StepReport { index, operator, output, bytes: &[] });
-        let placement = || defect(Defect::Placement);
+        Some(StepReport {
+            index,
+            operator: operation.operator()?,
+            output,
+            bytes: bytes(self.arena, output).unwrap_or_default(),
+        })
+    }
+
+    /// Runs a step, and finds out which one is next.
+    #[inline(never)]
+    fn execute(&mut self, index: usize) -> Result<(), Defect> {
+        let program = self.model.program();
+        let Some(operation) = program.operation(index) else { return Err(Defect::Operands) };
         let (working, prepared) =
-            self.arena.split_at_mut_checked(self.prepared_start).ok_or_else(placement)?;
+            self.arena.split_at_mut_checked(self.prepared_start).ok_or(Defect::Placement)?;
         let (activations, scratch) =
-            working.split_at_mut_checked(operation.scratch_offset()).ok_or_else(placement)?;
+            working.split_at_mut_checked(operation.scratch_offset()).ok_or(Defect::Placement)?;
         let mut next_prepared = self.next_prepared;
-        let prepared = if prepared.is_empty() {
+        let prepared = if !PREPARES || prepared.is_empty() {
             &[]
         } else {
             let start = next_prepared.saturating_sub(self.prepared_start);
-            let length = engine::needs(&operation, self.family).map_err(defect)?.prepared;
+            let length = engine::needs(&operation, self.family)?.prepared;
             next_prepared = next_prepared.saturating_add(length);
-            &*prepared.get_mut(start..start.saturating_add(length)).ok_or_else(placement)?
+            &*prepared.get_mut(start..start.saturating_add(length)).ok_or(Defect::Placement)?
         };
         let mut memory = Memory::new(activations, scratch, prepared, program.weights());
-        engine::execute(&operation, &mut memory, self.family).map_err(defect)?;
-        let bytes = bytes(self.arena, output).unwrap_or_default();
-        observer.end(&StepReport { index, operator, output, bytes });
-        let left = index + 1 < program.steps().len();
+        engine::execute(&operation, &mut memory, self.family)?;
+        let is_left = index + 1 < program.steps().len();
         (self.next_step, self.next_prepared) =
-            if left { (index + 1, next_prepared) } else { (0, self.prepared_start) };
-        Ok(left)
+            if is_left { (index + 1, next_prepared) } else { (0, self.prepared_start) };
+        Ok(())
     }
 }
 

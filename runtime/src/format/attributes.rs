@@ -35,6 +35,7 @@ impl Clamp {
     }
 
     /// Lowest and highest value of an int8 output, brought into the range of int8.
+    #[inline(never)]
     pub fn as_int8(self) -> (i32, i32) {
         let low = (self.low as i32).clamp(-128, 127);
         (low, (self.high as i32).clamp(low, 127))

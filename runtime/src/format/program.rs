@@ -134,6 +134,12 @@ impl TensorRecord {
         self.dims.get(MAX_RANK.saturating_sub(self.rank as usize)..).unwrap_or(&self.dims)
     }
 
+    /// Whether both tensors have the same dimensions.
+    pub fn has_shape_of(&self, other: &TensorRecord) -> bool {
+        // Without jumps, which would become a call of memcmp.
+        self.dims.iter().zip(&other.dims).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+    }
+
     /// Number of elements, or `None` if it does not fit 32 bits.
     pub fn elements(&self) -> Option<usize> {
         let [n, h, w, c] = self.dims;

@@ -2,31 +2,19 @@
 
 use super::{Memory, pool};
 use crate::error::Defect;
-use crate::format::DataType;
 use crate::format::attributes::Pool;
 use crate::program::Operation;
 
-pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
-    pool::verify(operation)?;
-    let (input, output) = (operation.input(0)?, operation.output());
-    let same = input.zero_point == output.zero_point;
-    match operation.data_type()? {
-        DataType::Int8 if !same => Err(Defect::Requantization),
-        DataType::Int8 | DataType::Float32 => Ok(()),
-        DataType::Int32 => Err(Defect::DataTypes),
-    }
-}
-
 pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result<(), Defect> {
     let attributes: &Pool = operation.attributes()?;
-    let (input, output) = (operation.input(0)?, operation.output());
+    let (input, output) = (operation.first_input(), operation.output());
     let channels = output.dims[3] as usize;
     let whole = attributes.kernel_h.saturating_mul(attributes.kernel_w);
     let count_padding = attributes.count_padding == 1;
     if operation.is_float32() {
         let memory = memory.separate::<f32, f32>(input, output)?;
         let (low, high) = attributes.clamp.as_float32();
-        return pool::for_each_window(operation, |window| {
+        pool::for_each_window(operation, attributes, |window| {
             let count = if count_padding { whole } else { window.inside };
             let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
             for (channel, output) in pixel.iter_mut().take(channels).enumerate() {
@@ -35,10 +23,11 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
                 *output = (values.sum::<f32>() / count as f32).max(low).min(high);
             }
         });
+        return Ok(());
     }
-    let memory = memory.separate::<i8, i8>(input, output)?;
+    let memory = memory.variables(input, output)?;
     let (low, high) = attributes.clamp.as_int8();
-    pool::for_each_window(operation, |window| {
+    pool::for_each_window(operation, attributes, |window| {
         let outside = if count_padding { whole.wrapping_sub(window.inside) } else { 0 };
         let count = (window.inside.wrapping_add(outside) as i32).max(1);
         let padding = (outside as i32).wrapping_mul(input.zero_point);
@@ -52,5 +41,6 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
                 *output = sum.wrapping_add(half).wrapping_div(count).max(low).min(high) as i8;
             }
         }
-    })
+    });
+    Ok(())
 }

@@ -41,11 +41,12 @@ impl Bands {
 
     /// The output rows of a band.
     pub fn band(&self, index: usize) -> Range<usize> {
-        let start = index.saturating_mul(self.at_once).min(self.output_rows);
+        let start = index.wrapping_mul(self.at_once);
         start..start.saturating_add(self.at_once).min(self.output_rows)
     }
 
     /// The input rows that some output rows see.
+    #[inline(never)]
     pub fn seen(&self, rows: &Range<usize>) -> Range<usize> {
         let Window { kernel, dilation, .. } = self.window;
         let reach = kernel.wrapping_sub(1).wrapping_mul(dilation) as i32;
@@ -55,18 +56,34 @@ impl Bands {
         first.min(end)..end
     }
 
-    /// The least distances at which every band is safe.
+    /// Whether every band is safe with input and output at these places: as far apart as [`Bands::overlap`] says, or farther.
+    pub fn are_safe(&self, input: usize, output: usize) -> bool {
+        let (mut is_below, mut is_above) = (output <= input, output >= input);
+        for rows in (0..self.count()).map(|index| self.band(index)) {
+            let seen = bytes(input, &self.seen(&rows), self.input_row_bytes);
+            let written = bytes(output, &rows, self.output_row_bytes);
+            is_below &= written.end <= seen.start;
+            is_above &= seen.end <= written.start;
+        }
+        is_below || is_above
+    }
+
+    /// The least distances at which every band is safe. Nothing overflows: both images are tensors.
     pub fn overlap(&self) -> Overlap {
         let mut overlap = Overlap { below: 0, above: 0 };
         for rows in (0..self.count()).map(|index| self.band(index)) {
             let seen = self.seen(&rows);
-            let written = rows.end.saturating_mul(self.output_row_bytes);
-            let kept = seen.start.saturating_mul(self.input_row_bytes);
-            overlap.below = overlap.below.max(written.saturating_sub(kept));
-            let kept = seen.end.saturating_mul(self.input_row_bytes);
-            let written = rows.start.saturating_mul(self.output_row_bytes);
-            overlap.above = overlap.above.max(kept.saturating_sub(written));
+            let input = |row: usize| row.wrapping_mul(self.input_row_bytes);
+            let output = |row: usize| row.wrapping_mul(self.output_row_bytes);
+            overlap.below = overlap.below.max(output(rows.end).saturating_sub(input(seen.start)));
+            overlap.above = overlap.above.max(input(seen.end).saturating_sub(output(rows.start)));
         }
         overlap
     }
+}
+
+/// Where some rows of an image lie.
+pub(super) fn bytes(start: usize, rows: &Range<usize>, row: usize) -> Range<usize> {
+    let at = |index: usize| start.wrapping_add(index.wrapping_mul(row));
+    at(rows.start)..at(rows.end)
 }

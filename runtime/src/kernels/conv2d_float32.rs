@@ -2,7 +2,9 @@
 
 use super::Memory;
 use super::arch::float32::{self, Bounds, Convolution};
+use super::conv2d::counts_float32;
 use super::convolution;
+use super::parts::{parts, parts_mut};
 use crate::error::Defect;
 use crate::family::Family;
 use crate::format::attributes;
@@ -16,10 +18,8 @@ pub(super) fn execute(
     family: Family,
 ) -> Result<(), Defect> {
     let attributes: &attributes::Convolution = operation.attributes()?;
-    let shape = convolution::shape(operation)?;
-    let product = |a: usize, b: usize| a.checked_mul(b).ok_or(Defect::Shapes);
-    let blocks = product(shape.groups, shape.blocks())?;
-    let rows = product(blocks, product(shape.taps(), shape.channels_in())?)?;
+    let shape = convolution::shape(operation, attributes);
+    let [blocks, rows] = counts_float32(&shape);
     let (low, high) = attributes.clamp.as_float32();
     let job = Convolution {
         weights: operation.weights::<FloatRow>(attributes.weights_offset, rows)?,
@@ -42,10 +42,10 @@ pub(super) fn for_each_image(
     let memory = memory.separate::<f32, f32>(input, output)?;
     let values = |[_, h, w, c]: [u32; 4]| {
         let values = h.checked_mul(w).and_then(|pixels| pixels.checked_mul(c)).ok_or(Defect::Shapes)?;
-        Ok(values.max(1) as usize)
+        Ok(values as usize)
     };
-    let inputs = memory.input.chunks_exact(values(input.dims)?);
-    for (input, output) in inputs.zip(memory.output.chunks_exact_mut(values(output.dims)?)) {
+    let inputs = parts(memory.input, values(input.dims)?);
+    for (input, output) in inputs.zip(parts_mut(memory.output, values(output.dims)?)) {
         kernel(input, output);
     }
     Ok(())

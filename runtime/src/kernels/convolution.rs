@@ -1,144 +1,147 @@
 //! What conv2d and depthwise_conv2d share: geometry, its checks, and the walk over images and bands.
 
-use core::ops::Range;
+use bytemuck::Pod;
 
 use super::Memory;
 use super::arch::needs::Needs;
-use super::arch::{self, Band, ConvolutionShape, OutputQuantization, Rounding, Workspace};
-use super::bands::{Bands, Overlap};
+use super::arch::{self, Band, ConvolutionShape, Layer, OutputQuantization, Rounding, Workspace};
+use super::bands::{Bands, Overlap, bytes};
 use super::memory::Separate;
-use super::parts::{parts, parts_mut};
 use super::window::Window;
 use crate::error::Defect;
 use crate::family::Family;
 use crate::fixed_point::is_requantization;
-use crate::format::ChannelBlock;
-use crate::format::attributes::Convolution;
+use crate::format::attributes::{Clamp, Convolution};
+use crate::format::{ChannelBlock, TensorRecord};
 use crate::program::Operation;
 
 /// Kernel and image of a step.
-pub(super) fn shape(operation: &Operation<'_>) -> Result<ConvolutionShape, Defect> {
-    let attributes: &Convolution = operation.attributes()?;
+pub(super) fn shape(operation: &Operation<'_>, attributes: &Convolution) -> ConvolutionShape {
     let [rows, columns] = windows(attributes);
-    let image = |[_, h, w, c]: [u32; 4]| [h as usize, w as usize, c as usize];
-    Ok(ConvolutionShape {
+    let image = |tensor: &TensorRecord| {
+        let [_, h, w, c] = tensor.dims;
+        [h as usize, w as usize, c as usize]
+    };
+    ConvolutionShape {
         rows,
         columns,
-        input: image(operation.input(0)?.dims),
-        output: image(operation.output().dims),
-        groups: attributes.groups.max(1) as usize,
-    })
+        input: image(operation.first_input()),
+        output: image(operation.output()),
+        groups: attributes.groups as usize,
+    }
 }
 
 /// Zero points and activation of a step.
+#[inline(never)]
 pub(super) fn quantization(
     operation: &Operation<'_>,
-    attributes: &Convolution,
-) -> Result<OutputQuantization, Defect> {
-    let (low, high) = attributes.clamp.as_int8();
-    Ok(OutputQuantization {
-        rounding: Rounding::Twice,
-        input_zero_point: operation.input(0)?.zero_point,
+    rounding: Rounding,
+    clamp: &Clamp,
+) -> OutputQuantization {
+    let (low, high) = clamp.as_int8();
+    OutputQuantization {
+        rounding,
+        input_zero_point: operation.first_input().zero_point,
         output_zero_point: operation.output().zero_point,
         low,
         high,
-    })
+    }
 }
 
-fn product<const N: usize>(factors: [usize; N]) -> Result<usize, Defect> {
-    let product = factors.iter().try_fold(1usize, |product, &factor| product.checked_mul(factor));
-    product.filter(|&product| product <= u32::MAX as usize).ok_or(Defect::Shapes)
+/// How many channel blocks and records of weights a convolution has; so many that no section has them, if they overflow.
+type Counts = fn(&ConvolutionShape) -> [usize; 2];
+
+/// What the kernels get to see of a step in int8.
+#[inline(always)]
+pub(super) fn layer<'a, W: Pod>(operation: &Operation<'a>, counts: Counts) -> Result<Layer<'a, W>, Defect> {
+    let attributes: &Convolution = operation.attributes()?;
+    let [blocks, weights] = counts(&shape(operation, attributes));
+    let weights = operation.weights(attributes.weights_offset, weights)?;
+    let channels = operation.weights(attributes.channels_offset, blocks)?;
+    let quantization = quantization(operation, Rounding::Twice, &attributes.clamp);
+    // The shape again: copied from the records, it does not have to be kept.
+    Ok(Layer { weights, channels, shape: shape(operation, attributes), quantization })
 }
 
-/// The rows of a step in bands of `at_once`. `None` if there are several images: they have to lie apart.
-pub(super) fn bands(
-    operation: &Operation<'_>,
-    shape: &ConvolutionShape,
-    at_once: usize,
-) -> Result<Option<Bands>, Defect> {
+/// The rows of an image in bands of `at_once`.
+pub(super) fn bands(shape: &ConvolutionShape, at_once: usize) -> Bands {
     let ([h, w, c], [out_h, out_w, out_c]) = (shape.input, shape.output);
-    Ok((operation.output().dims[0] == 1).then_some(Bands {
+    Bands {
         window: shape.rows,
         input_rows: h,
-        input_row_bytes: product([w, c])?,
+        input_row_bytes: w.wrapping_mul(c),
         output_rows: out_h,
-        output_row_bytes: product([out_w, out_c])?,
+        output_row_bytes: out_w.wrapping_mul(out_c),
         at_once,
-    }))
+    }
 }
 
-/// Checks that input and output, which share memory, are as far apart as they have to be.
-pub(super) fn verify_overlap(operation: &Operation<'_>, overlap: Option<Overlap>) -> Result<(), Defect> {
-    let overlap = overlap.ok_or(Defect::Placement)?;
-    let (input, output) = (operation.input(0)?.offset as usize, operation.output().offset as usize);
-    let is_below = output.checked_add(overlap.below).is_some_and(|end| end <= input);
-    let is_above = input.checked_add(overlap.above).is_some_and(|end| end <= output);
-    if is_below || is_above { Ok(()) } else { Err(Defect::Placement) }
+/// The distances at which input and output may share memory. `None` if there are several images: they have to lie apart.
+pub(super) fn overlap(operation: &Operation<'_>, bands: &Bands) -> Option<Overlap> {
+    (operation.output().dims[0] == 1).then(|| bands.overlap())
+}
+
+/// Checks that input and output are as far apart as they have to be, if they share memory.
+pub(super) fn verify_overlap(operation: &Operation<'_>, bands: &Bands) -> Result<(), Defect> {
+    if !operation.shares_memory() {
+        return Ok(());
+    }
+    let (input, output) = (operation.first_input().offset as usize, operation.output().offset as usize);
+    if operation.output().dims[0] == 1 && bands.are_safe(input, output) {
+        Ok(())
+    } else {
+        Err(Defect::Placement)
+    }
 }
 
 /// What a step needs when a family that takes whole images has to copy the input away.
 pub(super) fn with_copy(operation: &Operation<'_>, family: Family, needs: Needs) -> Result<Needs, Defect> {
-    if !arch::takes_whole_images(family) || !operation.shares_memory()? {
+    if !arch::takes_whole_images(family) || !operation.shares_memory() {
         return Ok(needs);
     }
-    let copy = operation.input(0)?.bytes().ok_or(Defect::Shapes)?.next_multiple_of(16);
+    let copy = operation.first_input().bytes().ok_or(Defect::Shapes)?.next_multiple_of(16);
     Ok(Needs { scratch: needs.scratch.checked_add(copy).ok_or(Defect::Shapes)?, ..needs })
 }
 
-/// Computes a part of a step.
-type Run<'k> = &'k mut dyn FnMut(Band<'_>, Workspace<'_>);
-
 /// Calls `run` with every image of a step; with one band after the other where input and output share memory and the kernels of `family`
-/// can do with bands.
-pub(super) fn for_each_part(
+/// can do with bands, in the order in which none overwrites what it or a later one sees.
+pub(super) fn for_each_band(
     operation: &Operation<'_>,
     memory: &mut Memory<'_>,
     family: Family,
-    bands: Option<Bands>,
-    run: Run<'_>,
-) -> Result<(), Defect> {
-    let shares_memory = operation.shares_memory()?;
-    if shares_memory && !arch::takes_whole_images(family) {
-        return for_each_band(operation, memory, &bands.ok_or(Defect::Placement)?, run);
-    }
-    let (input, output) = (operation.input(0)?, operation.output());
-    let prepared = memory.prepared();
-    let separate = if shares_memory {
-        memory.copied(input, output)?
-    } else {
-        memory.separate::<i8, i8>(input, output)?
-    };
-    let [_, rows, width, channels] = output.dims.map(|dim| dim as usize);
-    let [_, h, w, c] = input.dims.map(|dim| dim as usize);
-    let inputs = parts(separate.input, product([h, w, c])?);
-    for (input, output) in inputs.zip(parts_mut(separate.output, product([rows, width, channels])?)) {
-        let workspace = Workspace { scratch: &mut *separate.scratch, prepared };
-        run(Band { rows: 0..rows, first_input_row: 0, input, output }, workspace);
-    }
-    Ok(())
-}
-
-/// Calls `run` with the bands of a step, in the order in which none overwrites what it or a later one sees.
-fn for_each_band(
-    operation: &Operation<'_>,
-    memory: &mut Memory<'_>,
     bands: &Bands,
-    run: Run<'_>,
+    run: &mut dyn FnMut(Band<'_>, Workspace<'_>),
 ) -> Result<(), Defect> {
-    let (input, output) = (operation.input(0)?.offset as usize, operation.output().offset as usize);
-    let bytes = |start: usize, rows: &Range<usize>, row: usize| {
-        let at = |index: usize| start.saturating_add(index.saturating_mul(row));
-        at(rows.start)..at(rows.end)
-    };
     let prepared = memory.prepared();
-    for index in 0..bands.count() {
-        let index = if output <= input { index } else { bands.count() - 1 - index };
-        let rows = bands.band(index);
-        let seen = bands.seen(&rows);
-        let input = bytes(input, &seen, bands.input_row_bytes);
-        let output = bytes(output, &rows, bands.output_row_bytes);
-        let Separate { input, output, scratch } = memory.ranges(input, output)?;
-        run(Band { rows, first_input_row: seen.start, input, output }, Workspace { scratch, prepared });
+    let (input, output) = (operation.first_input(), operation.output());
+    let shares_memory = operation.shares_memory();
+    if shares_memory && arch::takes_whole_images(family) {
+        let Separate { input, output, scratch } = memory.copied(input, output)?;
+        run(
+            Band { rows: 0..bands.output_rows, first_input_row: 0, input, output },
+            Workspace { scratch, prepared },
+        );
+        return Ok(());
+    }
+    let count = if shares_memory { bands.count() } else { 1 };
+    let is_forward = output.offset <= input.offset;
+    let (mut input_start, mut output_start) = (input.offset as usize, output.offset as usize);
+    for _ in 0..output.dims[0] {
+        for index in 0..count {
+            let (rows, seen) = if shares_memory {
+                let rows = bands.band(if is_forward { index } else { count - 1 - index });
+                let seen = bands.seen(&rows);
+                (rows, seen)
+            } else {
+                (0..bands.output_rows, 0..bands.input_rows)
+            };
+            let input = bytes(input_start, &seen, bands.input_row_bytes);
+            let output = bytes(output_start, &rows, bands.output_row_bytes);
+            let Separate { input, output, scratch } = memory.ranges(input, output)?;
+            run(Band { rows, first_input_row: seen.start, input, output }, Workspace { scratch, prepared });
+        }
+        input_start = input_start.wrapping_add(bands.input_rows.wrapping_mul(bands.input_row_bytes));
+        output_start = output_start.wrapping_add(bands.output_rows.wrapping_mul(bands.output_row_bytes));
     }
     Ok(())
 }
@@ -161,12 +164,14 @@ pub(super) fn windows(attributes: &Convolution) -> [Window; 2] {
     ]
 }
 
-/// Checks operands, placement, batch, windows and groups.
-pub(super) fn verify_geometry(operation: &Operation<'_>, attributes: &Convolution) -> Result<(), Defect> {
-    operation.require(1, operation.data_type()?)?;
-    operation.require_arena_output()?;
-    operation.require_variable(0)?;
-    let ([n, h, w, c], [out_n, out_h, out_w, out_c]) = (operation.input(0)?.dims, operation.output().dims);
+/// Checks operands, placement, batch, windows, groups and where weights begin; returns the attributes.
+pub(super) fn verify_geometry<'a>(operation: &Operation<'a>) -> Result<&'a Convolution, Defect> {
+    let attributes: &Convolution = operation.attributes()?;
+    operation.require_elements(1)?;
+    operation.require_arena()?;
+    verify_offsets(attributes.weights_offset, attributes.channels_offset)?;
+    let ([n, h, w, c], [out_n, out_h, out_w, out_c]) =
+        (operation.first_input().dims, operation.output().dims);
     let [rows, columns] = windows(attributes);
     let groups = attributes.groups;
     if n == out_n
@@ -176,7 +181,7 @@ pub(super) fn verify_geometry(operation: &Operation<'_>, attributes: &Convolutio
         && c.is_multiple_of(groups)
         && out_c.is_multiple_of(groups)
     {
-        Ok(())
+        Ok(attributes)
     } else {
         Err(Defect::Shapes)
     }
@@ -184,18 +189,14 @@ pub(super) fn verify_geometry(operation: &Operation<'_>, attributes: &Convolutio
 
 /// Checks that weights and channel blocks start at a multiple of 16: kernels may load whole vectors, or pairs of words.
 pub(super) fn verify_offsets(weights: u32, channels: u32) -> Result<(), Defect> {
-    if weights.is_multiple_of(16) && channels.is_multiple_of(16) { Ok(()) } else { Err(Defect::Weights) }
+    if (weights | channels).is_multiple_of(16) { Ok(()) } else { Err(Defect::Weights) }
 }
 
-/// Reads `count` channel blocks and checks their multipliers and shifts.
-pub(super) fn verify_channels(operation: &Operation<'_>, offset: u32, count: usize) -> Result<(), Defect> {
-    let blocks: &[ChannelBlock] = operation.weights(offset, count)?;
+/// Checks multipliers and shifts.
+pub(super) fn verify_channels(blocks: &[ChannelBlock]) -> Result<(), Defect> {
     let valid = |block: &ChannelBlock| {
-        block
-            .multiplier
-            .iter()
-            .zip(block.shift)
-            .all(|(&multiplier, shift)| is_requantization(multiplier, shift))
+        let constants = block.multiplier.iter().zip(&block.shift);
+        constants.into_iter().all(|(&multiplier, &shift)| is_requantization(multiplier, shift))
     };
     if blocks.iter().all(valid) { Ok(()) } else { Err(Defect::Requantization) }
 }

@@ -1,14 +1,13 @@
 //! depthwise_conv2d: convolution of each channel with its own kernel.
 
 use super::arch::needs::{self, Needs};
-use super::arch::{self, Depthwise};
+use super::arch::{self, ConvolutionShape, Depthwise};
 use super::bands::{Bands, Overlap};
-use super::convolution::{self, verify_channels, verify_geometry, verify_offsets};
+use super::convolution::{self, verify_channels, verify_geometry};
 use super::{Memory, depthwise_conv2d_float32};
 use crate::error::Defect;
 use crate::family::Family;
-use crate::format::attributes::Convolution;
-use crate::format::{ChannelBlock, DataType, FloatChannelBlock, FloatRow, LANES};
+use crate::format::{DataType, FloatChannelBlock, FloatRow, LANES};
 use crate::program::Operation;
 
 /// Output rows that are computed at once when input and output share memory: a microcontroller widens input rows and weights anew
@@ -16,69 +15,56 @@ use crate::program::Operation;
 const ROWS_AT_ONCE: usize = 2;
 
 /// Number of blocks of 8 channels, and of weight lines in all of them.
-pub(super) fn blocks(operation: &Operation<'_>) -> Result<(usize, usize), Defect> {
-    let shape = convolution::shape(operation)?;
+pub(super) fn counts(shape: &ConvolutionShape) -> [usize; 2] {
     let blocks = shape.output[2].div_ceil(LANES);
-    Ok((blocks, blocks.checked_mul(shape.taps()).ok_or(Defect::Shapes)?))
+    [blocks, blocks.saturating_mul(shape.taps())]
 }
 
 /// What the kernels of `family` need.
 pub(crate) fn needs(operation: &Operation<'_>, family: Family) -> Result<Needs, Defect> {
-    if operation.data_type()? != DataType::Int8 {
+    if !operation.output().is(DataType::Int8) {
         return Ok(Needs::default());
     }
-    let needs = needs::depthwise_conv2d(family, &convolution::shape(operation)?).ok_or(Defect::Shapes)?;
-    convolution::with_copy(operation, family, needs)
+    let shape = convolution::shape(operation, operation.attributes()?);
+    convolution::with_copy(operation, family, needs::depthwise_conv2d(family, &shape).ok_or(Defect::Shapes)?)
 }
 
 /// The distances at which input and output may share memory.
 pub(crate) fn overlap(operation: &Operation<'_>) -> Result<Option<Overlap>, Defect> {
-    Ok(bands(operation)?.map(|bands| bands.overlap()))
+    let shape = convolution::shape(operation, operation.attributes()?);
+    Ok(convolution::overlap(operation, &bands(&shape)))
 }
 
-fn bands(operation: &Operation<'_>) -> Result<Option<Bands>, Defect> {
-    convolution::bands(operation, &convolution::shape(operation)?, ROWS_AT_ONCE)
+fn bands(shape: &ConvolutionShape) -> Bands {
+    convolution::bands(shape, ROWS_AT_ONCE)
 }
 
 pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
-    let attributes: &Convolution = operation.attributes()?;
-    verify_geometry(operation, attributes)?;
-    verify_offsets(attributes.weights_offset, attributes.channels_offset)?;
-    let channels = operation.input(0)?.dims[3];
+    let attributes = verify_geometry(operation)?;
+    let channels = operation.first_input().dims[3];
     if channels != operation.output().dims[3] || attributes.groups != channels {
         return Err(Defect::Shapes);
     }
-    let (blocks, lines) = blocks(operation)?;
-    match operation.data_type()? {
-        DataType::Int8 => {
-            if operation.shares_memory()? {
-                convolution::verify_overlap(operation, overlap(operation)?)?;
-            }
-            operation.weights::<[i8; LANES]>(attributes.weights_offset, lines)?;
-            verify_channels(operation, attributes.channels_offset, blocks)
-        }
-        DataType::Float32 => {
-            operation.require_placement(false)?;
-            operation.weights::<FloatRow>(attributes.weights_offset, lines)?;
-            operation.weights::<FloatChannelBlock>(attributes.channels_offset, blocks).map(|_| ())
-        }
-        DataType::Int32 => Err(Defect::DataTypes),
+    if operation.is_float32() {
+        operation.require_placement(false)?;
+        let [blocks, rows] = counts(&convolution::shape(operation, attributes));
+        operation.weights::<FloatRow>(attributes.weights_offset, rows)?;
+        operation.weights::<FloatChannelBlock>(attributes.channels_offset, blocks)?;
+        return Ok(());
     }
+    let job = job(operation);
+    let job = job.as_ref().map_err(|defect| *defect)?;
+    convolution::verify_overlap(operation, &bands(&job.shape))?;
+    verify_channels(job.channels)
 }
 
+#[inline(never)]
 fn job<'a>(operation: &Operation<'a>) -> Result<Depthwise<'a>, Defect> {
-    let attributes: &Convolution = operation.attributes()?;
-    let (blocks, lines) = blocks(operation)?;
-    Ok(Depthwise {
-        weights: operation.weights(attributes.weights_offset, lines)?,
-        channels: operation.weights::<ChannelBlock>(attributes.channels_offset, blocks)?,
-        shape: convolution::shape(operation)?,
-        quantization: convolution::quantization(operation, attributes)?,
-    })
+    convolution::layer(operation, counts)
 }
 
 pub(crate) fn prepare(operation: &Operation<'_>, family: Family, prepared: &mut [u8]) -> Result<(), Defect> {
-    if operation.data_type()? == DataType::Int8 {
+    if operation.output().is(DataType::Int8) {
         arch::kernels(family).prepare_depthwise_conv2d(&job(operation)?, prepared);
     }
     Ok(())
@@ -89,18 +75,18 @@ pub(crate) fn execute(
     memory: &mut Memory<'_>,
     family: Family,
 ) -> Result<(), Defect> {
-    match operation.data_type()? {
-        DataType::Int8 => execute_int8(operation, memory, family),
-        _ if operation.is_float32() => depthwise_conv2d_float32::execute(operation, memory, family),
-        _ => Err(Defect::DataTypes),
+    if operation.is_float32() {
+        return depthwise_conv2d_float32::execute(operation, memory, family);
     }
+    execute_int8(operation, memory, family)
 }
 
 #[inline(never)]
 fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Family) -> Result<(), Defect> {
     let kernels = arch::kernels(family);
-    let job = job(operation)?;
-    convolution::for_each_part(operation, memory, family, bands(operation)?, &mut |band, workspace| {
-        kernels.depthwise_conv2d(&job, band, workspace);
+    let job = job(operation);
+    let job = job.as_ref().map_err(|defect| *defect)?;
+    convolution::for_each_band(operation, memory, family, &bands(&job.shape), &mut |band, workspace| {
+        kernels.depthwise_conv2d(job, band, workspace);
     })
 }

@@ -4,7 +4,7 @@ use super::Memory;
 use super::arch::float32::{self, Bounds, Convolution};
 use super::conv2d_float32::for_each_image;
 use super::convolution;
-use super::depthwise_conv2d::blocks;
+use super::depthwise_conv2d::counts;
 use crate::error::Defect;
 use crate::family::Family;
 use crate::format::attributes;
@@ -18,12 +18,13 @@ pub(super) fn execute(
     family: Family,
 ) -> Result<(), Defect> {
     let attributes: &attributes::Convolution = operation.attributes()?;
-    let (blocks, lines) = blocks(operation)?;
+    let shape = convolution::shape(operation, attributes);
+    let [blocks, lines] = counts(&shape);
     let (low, high) = attributes.clamp.as_float32();
     let job = Convolution {
         weights: operation.weights::<FloatRow>(attributes.weights_offset, lines)?,
         channels: operation.weights::<FloatChannelBlock>(attributes.channels_offset, blocks)?,
-        shape: convolution::shape(operation)?,
+        shape,
         bounds: Bounds { low, high },
     };
     for_each_image(operation, memory, |input, output| {

@@ -16,7 +16,7 @@ pub(super) fn execute(
     family: Family,
 ) -> Result<(), Defect> {
     let attributes: &FullyConnected = operation.attributes()?;
-    let layout = layout(operation)?;
+    let layout = layout(operation);
     let rows = layout.blocks.checked_mul(layout.inputs).ok_or(Defect::Shapes)?;
     let (low, high) = attributes.clamp.as_float32();
     let job = Dense {

@@ -2,28 +2,17 @@
 
 use super::{Memory, pool};
 use crate::error::Defect;
-use crate::format::DataType;
 use crate::format::attributes::Pool;
 use crate::program::Operation;
 
-pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
-    pool::verify(operation)?;
-    let (input, output) = (operation.input(0)?, operation.output());
-    match operation.data_type()? {
-        DataType::Int8 if input.zero_point != output.zero_point => Err(Defect::Requantization),
-        DataType::Int8 | DataType::Float32 => Ok(()),
-        DataType::Int32 => Err(Defect::DataTypes),
-    }
-}
-
 pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result<(), Defect> {
     let attributes: &Pool = operation.attributes()?;
-    let (input, output) = (operation.input(0)?, operation.output());
+    let (input, output) = (operation.first_input(), operation.output());
     let channels = output.dims[3] as usize;
     if operation.is_float32() {
         let memory = memory.separate::<f32, f32>(input, output)?;
         let (low, high) = attributes.clamp.as_float32();
-        return pool::for_each_window(operation, |window| {
+        pool::for_each_window(operation, attributes, |window| {
             let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
             for (channel, output) in pixel.iter_mut().take(channels).enumerate() {
                 let values =
@@ -31,10 +20,11 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
                 *output = values.fold(f32::NEG_INFINITY, f32::max).max(low).min(high);
             }
         });
+        return Ok(());
     }
-    let memory = memory.separate::<i8, i8>(input, output)?;
+    let memory = memory.variables(input, output)?;
     let (low, high) = attributes.clamp.as_int8();
-    pool::for_each_window(operation, |window| {
+    pool::for_each_window(operation, attributes, |window| {
         let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
         let pixel = pixel.get_mut(..channels).unwrap_or_default();
         let some = pixel.chunks_mut(pool::CHANNELS_AT_ONCE);
@@ -44,5 +34,6 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
                 *output = largest.max(low).min(high) as i8;
             }
         }
-    })
+    });
+    Ok(())
 }

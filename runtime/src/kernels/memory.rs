@@ -57,6 +57,15 @@ impl<'m> Memory<'m> {
         Ok(Separate { input, output, scratch: self.scratch })
     }
 
+    /// Borrows an input in the arena and the output, which lie apart.
+    pub fn variables(
+        &mut self,
+        input: &TensorRecord,
+        output: &TensorRecord,
+    ) -> Result<Separate<'_, i8, i8>, Defect> {
+        self.ranges(range(input)?, range(output)?)
+    }
+
     /// Copies an input to the front of the scratch, and borrows the copy, the output, and the rest of the scratch.
     pub fn copied(
         &mut self,

@@ -21,7 +21,7 @@ mod memory;
 pub(crate) mod multiplication;
 pub(crate) mod pad;
 mod parts;
-mod pool;
+pub(crate) mod pool;
 pub(crate) mod quantize;
 pub(crate) mod reduction;
 pub(crate) mod resize_nearest;
@@ -32,6 +32,7 @@ pub(crate) mod transpose;
 pub(crate) mod unary;
 mod window;
 
+pub(crate) use arch::PREPARES;
 pub use arch::needs::Needs;
 pub use bands::Overlap;
 pub use dequantize::dequantize;

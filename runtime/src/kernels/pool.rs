@@ -25,12 +25,14 @@ fn windows(attributes: &Pool) -> [Window; 2] {
     ]
 }
 
-pub(super) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
+/// Checks everything: pooling does not change the quantization.
+pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
     let attributes: &Pool = operation.attributes()?;
-    operation.require(1, operation.data_type()?)?;
+    operation.require_elements(1)?;
+    operation.require_arena()?;
     operation.require_placement(false)?;
-    operation.require_variable(0)?;
-    let ([n, h, w, c], [out_n, out_h, out_w, out_c]) = (operation.input(0)?.dims, operation.output().dims);
+    let (input, output) = (operation.first_input(), operation.output());
+    let ([n, h, w, c], [out_n, out_h, out_w, out_c]) = (input.dims, output.dims);
     let [rows, columns] = windows(attributes);
     let fits = n == out_n
         && c == out_c
@@ -38,7 +40,13 @@ pub(super) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
         && columns.fits(w, out_w)
         && attributes.kernel_h.saturating_mul(attributes.kernel_w) <= LARGEST_WINDOW
         && attributes.count_padding <= 1;
-    if fits { Ok(()) } else { Err(Defect::Shapes) }
+    if !fits {
+        Err(Defect::Shapes)
+    } else if !operation.is_float32() && input.zero_point != output.zero_point {
+        Err(Defect::Requantization)
+    } else {
+        Ok(())
+    }
 }
 
 /// Channels that are folded at once: those of a word, or of a vector where there are some.
@@ -111,27 +119,38 @@ impl Position {
 
 impl Position {
     /// The sums of the elements that the window sees in each of some channels, from `channel` on, added to `start`.
+    #[cfg(not(dunlin_dsp))]
     #[inline(always)]
     pub fn sum(&self, input: &[i8], channel: usize, start: i32) -> [i32; CHANNELS_AT_ONCE] {
-        #[cfg(dunlin_dsp)]
-        {
-            let mut sums = [start; CHANNELS_AT_ONCE];
-            let mut rows = self.rows.clone();
-            let is_complete = rows.all(|y| {
-                let row = self.first_row.wrapping_add(y).wrapping_mul(self.width);
-                let pixel = row.wrapping_add(self.columns.start).wrapping_mul(self.channels);
-                let pixels = input.get(pixel.wrapping_add(channel)..).unwrap_or_default();
-                super::arch::dsp::pool::add_pixels(pixels, self.channels, self.columns.len(), &mut sums)
-            });
-            if is_complete {
-                return sums;
+        self.fold(input, channel, start, i32::wrapping_add)
+    }
+
+    /// The sums of the elements that the window sees in each of some channels, from `channel` on, added to `start`.
+    #[cfg(dunlin_dsp)]
+    #[inline(never)]
+    pub fn sum(&self, input: &[i8], channel: usize, start: i32) -> [i32; CHANNELS_AT_ONCE] {
+        let mut sums = [start; CHANNELS_AT_ONCE];
+        for y in self.rows.clone() {
+            let row = self.first_row.wrapping_add(y).wrapping_mul(self.width);
+            let pixel = row.wrapping_add(self.columns.start).wrapping_mul(self.channels);
+            let mut pixels = input.get(pixel.wrapping_add(channel)..).unwrap_or_default();
+            let count = self.columns.len();
+            if super::arch::dsp::pool::add_pixels(pixels, self.channels, count, &mut sums) {
+                continue;
+            }
+            for _ in 0..count {
+                for (sum, &value) in sums.iter_mut().zip(pixels) {
+                    *sum = sum.wrapping_add(value.into());
+                }
+                pixels = pixels.get(self.channels..).unwrap_or_default();
             }
         }
-        self.fold(input, channel, start, i32::wrapping_add)
+        sums
     }
 }
 
 /// Part of the input that a window sees.
+#[cfg_attr(dunlin_dsp, inline(never))]
 fn inside(window: Window, output: u32, inputs: u32) -> core::ops::Range<usize> {
     let origin = window.origin(output);
     let end = origin.wrapping_add(window.kernel as i32).min(inputs as i32);
@@ -142,11 +161,11 @@ fn inside(window: Window, output: u32, inputs: u32) -> core::ops::Range<usize> {
 /// Calls `visit` for every output pixel.
 pub(super) fn for_each_window(
     operation: &Operation<'_>,
+    attributes: &Pool,
     mut visit: impl FnMut(&Position),
-) -> Result<(), Defect> {
-    let attributes: &Pool = operation.attributes()?;
+) {
     let [rows, columns] = windows(attributes);
-    let [_, h, w, c] = operation.input(0)?.dims;
+    let [_, h, w, c] = operation.first_input().dims;
     let [batch, out_h, out_w, _] = operation.output().dims;
     let mut output = 0usize;
     for n in 0..batch {
@@ -167,5 +186,4 @@ pub(super) fn for_each_window(
             }
         }
     }
-    Ok(())
 }

@@ -9,7 +9,6 @@ use crate::error::Defect;
 use crate::fixed_point::{
     doubling_high_multiply, is_requantization, rounding_shift_right, scale_rounding_twice,
 };
-use crate::format::DataType;
 use crate::format::attributes::Softmax;
 use crate::program::Operation;
 
@@ -20,23 +19,16 @@ const LONGEST_ROW: u32 = (1 << SUM_INTEGER_BITS) - 1;
 
 pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
     let attributes: &Softmax = operation.attributes()?;
-    let data_type = operation.data_type()?;
-    operation.require(1, data_type)?;
+    operation.require_elements(1)?;
     operation.require_placement(true)?;
-    let (input, output) = (operation.input(0)?, operation.output());
-    if input.dims != output.dims || input.dims[3] > LONGEST_ROW {
+    let (input, output) = (operation.first_input(), operation.output());
+    if !input.has_shape_of(output) || input.dims[3] > LONGEST_ROW {
         return Err(Defect::Shapes);
     }
-    match data_type {
-        DataType::Int8 => {
-            let valid = is_requantization(attributes.multiplier, attributes.shift)
-                && attributes.shift >= 0
-                && attributes.lowest_difference <= 0;
-            if valid { Ok(()) } else { Err(Defect::Requantization) }
-        }
-        DataType::Float32 => Ok(()),
-        DataType::Int32 => Err(Defect::DataTypes),
-    }
+    let is_valid = is_requantization(attributes.multiplier, attributes.shift)
+        && attributes.shift >= 0
+        && attributes.lowest_difference <= 0;
+    if is_valid || operation.is_float32() { Ok(()) } else { Err(Defect::Requantization) }
 }
 
 pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Result<(), Defect> {
@@ -57,45 +49,63 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     Ok(())
 }
 
+#[inline(never)]
 fn row_int8(attributes: &Softmax, source: Operand<'_>, target: &[Cell<u8>], indices: Range<usize>) {
-    let largest = indices.clone().map(|index| i8::read(source, index)).fold(i8::MIN, i8::max);
-    let exponential = |index| {
-        let difference = i32::from(i8::read(source, index)).wrapping_sub(largest.into());
-        let scaled = scale_rounding_twice(difference, attributes.multiplier, attributes.shift);
-        (difference >= attributes.lowest_difference).then(|| exponential_of_negative(scaled))
-    };
-    let sum = indices
-        .clone()
-        .filter_map(exponential)
-        .fold(0i32, |sum, value| sum.wrapping_add(rounding_shift_right(value, SUM_INTEGER_BITS)));
+    let mut largest = i32::MIN;
+    for index in indices.clone() {
+        largest = largest.max(i8::read(source, index).into());
+    }
+    let mut sum = 0i32;
+    for index in indices.clone() {
+        let value = exponential(attributes, i8::read(source, index), largest);
+        sum = sum.wrapping_add(rounding_shift_right(value, SUM_INTEGER_BITS));
+    }
     let headroom = (sum as u32).leading_zeros();
     let fraction = ((sum as u32).wrapping_shl(headroom)).wrapping_sub(1 << 31) as i32;
     let scale = reciprocal_of_one_plus(fraction);
     let shift = (SUM_INTEGER_BITS + 23).wrapping_sub(headroom);
     for index in indices {
-        let output = exponential(index).map_or(-128, |value| {
-            rounding_shift_right(doubling_high_multiply(scale, value), shift)
-                .wrapping_sub(128)
-                .clamp(-128, 127)
-        });
-        i8::write(target, index, output as i8);
+        // A value of 0 gives the lowest output.
+        let value = exponential(attributes, i8::read(source, index), largest);
+        let output = rounding_shift_right(multiply(scale, value), shift).wrapping_sub(128);
+        i8::write(target, index, output.clamp(-128, 127) as i8);
     }
+}
+
+/// [`doubling_high_multiply`], once in the image of a microcontroller.
+#[cfg_attr(target_os = "none", inline(never))]
+fn multiply(a: i32, b: i32) -> i32 {
+    doubling_high_multiply(a, b)
+}
+
+/// e to the power of the real difference of two values, in Q0.31; 0 if it is very low.
+#[inline(never)]
+fn exponential(attributes: &Softmax, value: i8, largest: i32) -> i32 {
+    let difference = i32::from(value).wrapping_sub(largest);
+    if difference < attributes.lowest_difference {
+        return 0;
+    }
+    exponential_of_negative(scale_rounding_twice(difference, attributes.multiplier, attributes.shift))
 }
 
 /// e^a in Q0.31 for `a` ≤ 0 in Q5.26.
 fn exponential_of_negative(a: i32) -> i32 {
     const QUARTER: i32 = 1 << 24;
     // e^−2^i for i = −2 to 4, in Q0.31.
-    const FACTORS: [i32; 7] = [1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242];
+    static FACTORS: [i32; 7] = [1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242];
     if a == 0 {
         return i32::MAX;
     }
     let fraction = (a & (QUARTER - 1)) - QUARTER;
-    let remainder = fraction.wrapping_sub(a);
-    let result = exponential_of_quarter(fraction.wrapping_shl(5));
-    FACTORS.iter().zip(24..).fold(result, |result, (&factor, bit)| {
-        if remainder & (1i32 << bit) == 0 { result } else { doubling_high_multiply(result, factor) }
-    })
+    let mut bits = fraction.wrapping_sub(a) >> 24;
+    let mut result = exponential_of_quarter(fraction.wrapping_shl(5));
+    for &factor in &FACTORS {
+        if bits & 1 != 0 {
+            result = multiply(result, factor);
+        }
+        bits >>= 1;
+    }
+    result
 }
 
 /// e^a in Q0.31 for `a` in [−1/4, 0), in Q0.31: the Taylor polynomial of degree 4 around −1/8.
@@ -103,12 +113,12 @@ fn exponential_of_quarter(a: i32) -> i32 {
     const EXP_MINUS_EIGHTH: i32 = 1895147668;
     const THIRD: i32 = 715827883;
     let x = a.wrapping_add(1 << 28);
-    let x2 = doubling_high_multiply(x, x);
-    let x3 = doubling_high_multiply(x2, x);
-    let x4 = doubling_high_multiply(x2, x2);
-    let high = doubling_high_multiply(rounding_shift_right(x4, 2).wrapping_add(x3), THIRD).wrapping_add(x2);
+    let x2 = multiply(x, x);
+    let x3 = multiply(x2, x);
+    let x4 = multiply(x2, x2);
+    let high = multiply(rounding_shift_right(x4, 2).wrapping_add(x3), THIRD).wrapping_add(x2);
     let sum = x.wrapping_add(rounding_shift_right(high, 1));
-    EXP_MINUS_EIGHTH.wrapping_add(doubling_high_multiply(EXP_MINUS_EIGHTH, sum))
+    EXP_MINUS_EIGHTH.wrapping_add(multiply(EXP_MINUS_EIGHTH, sum))
 }
 
 /// 1 / (1 + a) in Q0.31 for `a` in [0, 1) in Q0.31: three steps of Newton and Raphson.
@@ -117,10 +127,10 @@ fn reciprocal_of_one_plus(a: i32) -> i32 {
     const START: i32 = 1515870810;
     const SLOPE: i32 = -1010580540;
     let half = ((i64::from(a) + i64::from(i32::MAX) + 1) / 2) as i32;
-    let mut x = START.wrapping_add(doubling_high_multiply(half, SLOPE));
+    let mut x = START.wrapping_add(multiply(half, SLOPE));
     for _ in 0..3 {
-        let error = (1i32 << 29).wrapping_sub(doubling_high_multiply(half, x));
-        x = x.wrapping_add(doubling_high_multiply(x, error).saturating_mul(4));
+        let error = (1i32 << 29).wrapping_sub(multiply(half, x));
+        x = x.wrapping_add(multiply(x, error).saturating_mul(4));
     }
     x.saturating_mul(2)
 }

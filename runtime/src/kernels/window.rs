@@ -19,16 +19,17 @@ impl Window {
     pub fn fits(&self, inputs: u32, outputs: u32) -> bool {
         const LIMIT: u32 = 1 << 16;
         let Window { kernel, stride, dilation, padding } = *self;
-        if [kernel, stride, dilation].contains(&0)
-            || [kernel, stride, dilation, padding, inputs, outputs].iter().any(|&value| value >= LIMIT)
+        if kernel == 0
+            || stride == 0
+            || dilation == 0
+            || kernel | stride | dilation | padding | inputs | outputs >= LIMIT
         {
             return false;
         }
-        let reach = u64::from(kernel - 1) * u64::from(dilation);
-        let last = u64::from(outputs - 1) * u64::from(stride);
-        u64::from(padding) <= reach
-            && last < u64::from(inputs) + u64::from(padding)
-            && reach < u64::from(LIMIT)
+        // Products of less than 2^32.
+        let reach = (kernel - 1).wrapping_mul(dilation);
+        let last = outputs.wrapping_sub(1).wrapping_mul(stride);
+        padding <= reach && last < inputs + padding && reach < LIMIT
     }
 
     /// Input index of the first tap of `output`, negative in the padding.

@@ -55,7 +55,8 @@ pub(super) fn section(model: &Model, golden: &Golden) -> Result<Vec<u8>, PackErr
 fn fill_synthetic(session: &mut Session, number: u32) -> Result<u32, PackError> {
     // Odd multiples of an odd number: never 0, and far apart.
     let first = number.wrapping_mul(2).wrapping_sub(1).wrapping_mul(0x9E37_79B9);
-    let program = session.model().program();
+    let model = *session.model();
+    let program = model.program();
     let mut seed = first;
     for index in 0..program.header().input_count.into() {
         if let Some(tensor) = program.input(index) {

@@ -55,6 +55,7 @@ impl ConvolutionShape {
     }
 
     /// Cells of the whole kernel.
+    #[inline(never)]
     pub fn cells(&self) -> usize {
         (self.rows.kernel as usize).saturating_mul(self.row_cells())
     }
@@ -62,6 +63,20 @@ impl ConvolutionShape {
     /// Taps of the kernel.
     pub fn taps(&self) -> usize {
         (self.rows.kernel as usize).saturating_mul(self.columns.kernel as usize)
+    }
+
+    /// Makes the image of a pointwise convolution a row of `pixels`.
+    pub fn set_pixels(&mut self, pixels: usize) {
+        (self.input[0], self.input[1]) = (1, pixels);
+        (self.output[0], self.output[1]) = (1, pixels);
+    }
+
+    /// Makes the image of a pointwise convolution one row.
+    #[inline(never)]
+    pub fn flatten(&mut self) {
+        if self.is_pointwise() {
+            self.set_pixels(self.input[0].wrapping_mul(self.input[1]));
+        }
     }
 
     /// Whether every output pixel sees the input pixel at its own place and nothing else.
@@ -75,12 +90,12 @@ impl ConvolutionShape {
     }
 }
 
-/// A convolution of one image.
+/// A convolution of one image: conv2d or depthwise_conv2d.
 #[derive(Clone, Copy)]
-pub(crate) struct Convolution<'a> {
-    /// Cells of all blocks of all groups.
-    pub weights: &'a [WeightCell],
-    /// One block for each 8 output channels of a group.
+pub(crate) struct Layer<'a, W> {
+    /// Packed weights.
+    pub weights: &'a [W],
+    /// One block for each 8 output channels of a group, or of all where it is depthwise.
     pub channels: &'a [ChannelBlock],
     /// Kernel and image.
     pub shape: ConvolutionShape,
@@ -88,18 +103,11 @@ pub(crate) struct Convolution<'a> {
     pub quantization: OutputQuantization,
 }
 
-/// A depthwise convolution of one image.
-#[derive(Clone, Copy)]
-pub(crate) struct Depthwise<'a> {
-    /// For each block of 8 channels a line for each tap.
-    pub weights: &'a [[i8; LANES]],
-    /// One block for each 8 channels.
-    pub channels: &'a [ChannelBlock],
-    /// Kernel and image.
-    pub shape: ConvolutionShape,
-    /// Zero points and activation.
-    pub quantization: OutputQuantization,
-}
+/// The weights of conv2d: cells of all blocks of all groups.
+pub(crate) type Convolution<'a> = Layer<'a, WeightCell>;
+
+/// The weights of depthwise_conv2d: for each block of 8 channels a line for each tap.
+pub(crate) type Depthwise<'a> = Layer<'a, [i8; LANES]>;
 
 /// A matrix that is multiplied with one vector after the other.
 #[derive(Clone, Copy)]
@@ -195,6 +203,9 @@ pub(crate) trait Kernels: Sync {
     /// Multiplies one vector.
     fn fully_connected(&self, job: &Dense<'_>, input: &[i8], output: &mut [i8], workspace: Workspace<'_>);
 }
+
+/// Whether there are kernels that prepare their weights: a microcontroller takes them from flash as they are.
+pub(crate) const PREPARES: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
 
 /// Whether the kernels of `family` take a whole image at a time, from memory that their output does not touch: an input that shares
 /// memory with the output is copied to scratch first.
