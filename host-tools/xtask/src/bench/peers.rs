@@ -10,14 +10,15 @@ use xshell::{Shell, cmd};
 const ENVIRONMENT: &str = "target/bench/venv";
 /// Where the Rust engines are built, apart from everything else.
 const ENGINES: &str = "target/bench/engines";
-/// The packages that are measured, and what they need beside.
+/// The two packages that are measured, and what the measurement needs beside.
 const PACKAGES: [&str; 4] = ["ai-edge-litert==2.3.0", "onnxruntime==1.31.1", "onnx==1.23.2", "numpy==2.4.6"];
-/// What Rust engines are measured; the second one is a peer.
+/// The engine in Rust, as its lockfile pins it.
 pub const TRACT: &str = "tract-onnx 0.23.9";
 
-/// The packages, in words.
+/// The engines of others, in words.
 pub fn versions() -> String {
-    format!("{}, {TRACT}", PACKAGES.map(|package| package.replace("==", " ")).join(", "))
+    let [litert, onnxruntime, ..] = PACKAGES.map(|package| package.replace("==", " "));
+    format!("{litert}, {onnxruntime}, {TRACT}")
 }
 
 /// Python with the packages of the peers.
