@@ -230,8 +230,9 @@ macro_rules! scale {
     };
 }
 
-/// Scales the sums of the first `count` channels of a block, rounded up to an even number, by a product of 64 bits, rounded half away from zero: with one less for a negative product,
-/// ⌊product / 2^(30 − shift)⌋ + 1 is halved, which needs only the upper word of the doubled product if the shift is −1 or less.
+/// Scales the sums of the first `count` channels of a block, rounded up to an even number, by a product of 64 bits, rounded half away
+/// from zero: with one less for a negative product, ⌊product / 2^(30 − shift)⌋ + 1 is halved, which needs only the upper word of the
+/// doubled product if the shift is −1 or less.
 /// `rounding` is 2 · zero point + 1. Returns a negative number if there is another shift, and then the outputs are of no meaning.
 ///
 /// # Safety

@@ -79,8 +79,9 @@ impl Tile {
     ///
     /// # Safety
     ///
-    /// The columns must be there still, at an address of words. `weights` must point, at such an address, to the first channels of a block (or, for one quad alone, to either
-    /// half of one), `channels` to the channel block (or the same half); both to as many as the quads need. Both outputs must have
+    /// The columns must be there still, at an address of words. `weights` must point, at such an address, to the first channels of a
+    /// block (or, for one quad alone, to either half of one), `channels` to the channel block (or the same half); both to as many as
+    /// the quads need. Both outputs must have
     /// room for `4 · quads` values, or the first one, aligned for words, for eight sums if the sums are raw; then there is one quad.
     pub unsafe fn multiply(
         &mut self,

@@ -238,8 +238,7 @@ unsafe extern "C" fn widen(sources: &mut [Source; 4], target: *mut u32, count: u
     )
 }
 
-/// Starts a channel: r0 pass, r1 number of channels done. Loads its weights: rows 0 and 1 in r2 to r4, rows 1 and 2 in r5 to r7. Leaves
-/// the slots in r0, and on the stack, at 4, the end of those of the output columns.
+/// Loads the nine weights of a channel to r2 to r10. r0: pass, r1: number of channels done; both stay.
 macro_rules! load_weights {
     () => {
         concat!(
