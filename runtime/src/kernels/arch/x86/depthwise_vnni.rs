@@ -146,7 +146,7 @@ unsafe fn each<const KIND: u8>(
     add: impl Fn(__m512i, *const i32) -> __m512i,
 ) {
     // SAFETY: the sequence has the constants of its channels.
-    let channels = unsafe { Channels::load(place.constants) };
+    let channels = unsafe { Channels::load(place.constants) }.for_kind::<KIND>();
     for row in 0..place.rows {
         let mut words = place.words.wrapping_add(row * place.row_words);
         let mut output = place.output.wrapping_add(row * place.row_values);

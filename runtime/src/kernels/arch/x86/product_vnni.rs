@@ -75,6 +75,7 @@ unsafe fn finish<const KIND: u8>(
     for panel in 0..tile.panels {
         // SAFETY: the tile has the constants of so many vectors.
         let channels = unsafe { Channels::load(tile.constants.add(panel * CONSTANTS * LANES)) };
+        let channels = channels.for_kind::<KIND>();
         let left = tile.channels.saturating_sub(panel * LANES);
         let mut output = tile.output.wrapping_add(panel * LANES);
         for sums in sums.by_ref().take(tile.columns) {

@@ -2,10 +2,13 @@
 
 use core::arch::x86_64::{
     __m128i, __m512i, _mm_mask_storeu_epi8, _mm_max_epi8, _mm_min_epi8, _mm_set1_epi8, _mm512_add_epi32,
-    _mm512_cvtsepi32_epi8, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_srli_epi64,
+    _mm512_cvtsepi32_epi8, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_srai_epi64, _mm512_srli_epi64,
+    _mm512_sub_epi32,
 };
 
-use super::scale_avx512::{scale_once, scale_once_fast, scale_twice, scale_twice_fast};
+use super::scale_avx512::{
+    scale_once, scale_once_fast, scale_twice, scale_twice_fast, scale_twice_rectified,
+};
 use crate::kernels::arch::{OutputQuantization, Rounding};
 
 /// Lanes of a vector.
@@ -96,6 +99,24 @@ impl Channels {
     }
 }
 
+impl Channels {
+    /// The constants that requantization of kind `KIND` takes.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub fn for_kind<const KIND: u8>(self) -> Channels {
+        if KIND != RECTIFIED {
+            return self;
+        }
+        // Nothing is added between the two shifts: one less of the first is one more of the second. The addends are even.
+        Channels {
+            right: _mm512_sub_epi32(self.right, _mm512_set1_epi32(1)),
+            even_addend: _mm512_srai_epi64::<1>(self.even_addend),
+            odd_addend: _mm512_srai_epi64::<1>(self.odd_addend),
+            ..self
+        }
+    }
+}
+
 impl Requantization {
     #[inline]
     #[target_feature(enable = "avx512f")]
@@ -120,8 +141,8 @@ impl Requantization {
     #[target_feature(enable = "avx512f")]
     pub fn of_convolution<const KIND: u8>(&self, sums: __m512i, channels: &Channels) -> __m128i {
         match KIND {
-            RECTIFIED => _mm512_cvtsepi32_epi8(scale_twice_fast::<false>(sums, channels)),
-            FAST => self.bound(scale_twice_fast::<true>(sums, channels)),
+            RECTIFIED => _mm512_cvtsepi32_epi8(scale_twice_rectified(sums, channels)),
+            FAST => self.bound(scale_twice_fast(sums, channels)),
             _ => self.bound(scale_slowly(sums, channels, self)),
         }
     }

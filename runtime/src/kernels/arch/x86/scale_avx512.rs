@@ -11,19 +11,31 @@ use core::arch::x86_64::{
 
 use super::requantize_avx512::Channels;
 
-/// The fast form of [`crate::fixed_point::scale_rounding_twice`] and the zero point, see [`super::constants`];
-/// rounded half up unless `SIGNED`, which makes no difference to positive sums.
+/// The fast form of [`crate::fixed_point::scale_rounding_twice`] and the zero point, see [`super::constants`].
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) fn scale_twice_fast<const SIGNED: bool>(sums: __m512i, channels: &Channels) -> __m512i {
-    let doubled = _mm512_add_epi32(sums, sums);
-    let even = _mm512_add_epi64(_mm512_mul_epi32(doubled, channels.multiplier), channels.even_addend);
-    let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(doubled), channels.odd_multiplier);
+pub(super) fn scale_twice_fast(sums: __m512i, channels: &Channels) -> __m512i {
+    let scaled = high_halves(_mm512_add_epi32(sums, sums), channels);
+    _mm512_srav_epi32(_mm512_add_epi32(scaled, _mm512_srai_epi32::<31>(sums)), channels.right)
+}
+
+/// The same for [`super::requantize_avx512::Kind::Rectified`], whose constants do without doubling: rounded half up, which makes no
+/// difference to positive sums.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn scale_twice_rectified(sums: __m512i, channels: &Channels) -> __m512i {
+    _mm512_srav_epi32(high_halves(sums, channels), channels.right)
+}
+
+/// High halves of products and addends.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn high_halves(sums: __m512i, channels: &Channels) -> __m512i {
+    let even = _mm512_add_epi64(_mm512_mul_epi32(sums, channels.multiplier), channels.even_addend);
+    let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(sums), channels.odd_multiplier);
     let odd = _mm512_add_epi64(odd, channels.odd_addend);
-    // High halves: those of odd lanes are in place.
-    let scaled = _mm512_mask_shuffle_epi32::<0b11_11_01_01>(odd, 0x5555, even);
-    let scaled = if SIGNED { _mm512_add_epi32(scaled, _mm512_srai_epi32::<31>(sums)) } else { scaled };
-    _mm512_srav_epi32(scaled, channels.right)
+    // Those of odd lanes are in place.
+    _mm512_mask_shuffle_epi32::<0b11_11_01_01>(odd, 0x5555, even)
 }
 
 /// The fast form of [`crate::fixed_point::scale_rounding_once`] and the zero point, see [`super::constants`].
