@@ -12,7 +12,7 @@ use crate::format::{ChannelBlock, WeightCell};
 const SEGMENT: usize = 128;
 
 /// Cells that the loop handles before it looks whether it is done.
-const UNROLLED: usize = 4;
+const UNROLLED: usize = 8;
 
 /// Bytes of the instructions of one cell.
 const CELL_CODE: usize = 104;
@@ -265,6 +265,10 @@ unsafe extern "C" fn multiply(tile: *const Tile) {
         "ldr.w pc, [sp, #4]",
         ".p2align 2",
         "3:",
+        cell!(),
+        cell!(),
+        cell!(),
+        cell!(),
         cell!(),
         cell!(),
         cell!(),

@@ -108,6 +108,8 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, kind: S
                 outside(inner_y.clone(), 0..inner_x.start),
                 outside(inner_y.clone(), inner_x.end..columns),
             ];
+            let sees_padding = inner_y.len() != rows || inner_x.len() != columns;
+            let rectangles = rectangles.get_mut(..if sees_padding { 5 } else { 1 }).unwrap_or_default();
             let last = start
                 .wrapping_add(inner_y.len().wrapping_sub(1).wrapping_mul(kernel.row_step))
                 .wrapping_add(inner_x.len().wrapping_sub(1).wrapping_mul(kernel.step));
@@ -143,7 +145,7 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, kind: S
                     target.copy_from_nonoverlapping(values.as_ptr(), lanes);
                 }
                 target = target.wrapping_add(lanes);
-                for rectangle in &mut rectangles {
+                for rectangle in &mut *rectangles {
                     rectangle.lines = rectangle.lines.wrapping_add(lines_step);
                     if rectangle.values != padding.as_ptr() {
                         rectangle.values = rectangle.values.wrapping_add(4);
@@ -178,6 +180,25 @@ unsafe fn add_single(rectangle: &Rectangle, lanes: usize, sums: &mut [i32; 4]) {
     }
 }
 
+/// One tap: r2 weights, r3 values, r8 step, sums in r4 to r7.
+macro_rules! tap {
+    () => {
+        concat!(
+            "ldr.w r10, [r3]\n",
+            "ldr.w r11, [r2], #8\n",
+            "add r3, r8\n",
+            "sxtb16 r12, r10\n",
+            "sxtb16 lr, r11\n",
+            "sxtb16 r10, r10, ror #8\n",
+            "sxtb16 r11, r11, ror #8\n",
+            "smlabb r4, r12, lr, r4\n",
+            "smlatt r6, r12, lr, r6\n",
+            "smlabb r5, r10, r11, r5\n",
+            "smlatt r7, r10, r11, r7\n",
+        )
+    };
+}
+
 /// Adds the products of the taps of a rectangle for four channels.
 ///
 /// # Safety
@@ -194,20 +215,16 @@ unsafe extern "C" fn add_products(rectangle: &Rectangle, sums: &mut [i32; 4]) {
         "ldr.w r9, [r0, #12]",
         "2:",
         "ldr r1, [r0, #16]",
+        "lsrs r1, r1, #1",
+        "bcc 3f",
+        tap!(),
+        "cbz r1, 4f",
         "3:",
-        "ldr.w r10, [r3]",
-        "ldr.w r11, [r2], #8",
-        "add r3, r8",
-        "sxtb16 r12, r10",
-        "sxtb16 lr, r11",
-        "sxtb16 r10, r10, ror #8",
-        "sxtb16 r11, r11, ror #8",
-        "smlabb r4, r12, lr, r4",
-        "smlatt r6, r12, lr, r6",
-        "smlabb r5, r10, r11, r5",
-        "smlatt r7, r10, r11, r7",
+        tap!(),
+        tap!(),
         "subs r1, #1",
         "bne 3b",
+        "4:",
         "ldr r1, [r0, #20]",
         "ldr.w r10, [r0, #24]",
         "add r2, r1",

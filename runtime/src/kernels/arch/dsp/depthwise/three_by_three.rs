@@ -304,7 +304,7 @@ macro_rules! one_output {
 /// Scales the sums of a channel and writes them; then the next channel, or the end. The stack has the pass at 0 and the number of
 /// channels done at 8.
 macro_rules! scale {
-    () => {
+    ($skip:literal) => {
         concat!(
             "ldr.w lr, [sp, #0]\n",
             "ldr.w r12, [sp, #8]\n",
@@ -327,8 +327,7 @@ macro_rules! scale {
             "add r6, r12\n",
             "add r7, r6\n",
             "adds.w r1, r1, r0\n",
-            "cmp r0, r1\n",
-            "beq 11f\n",
+            $skip,
             "10:\n",
             "ldrd r9, r10, [r0], #32\n",
             "add.w r9, r2, r9, lsl #1\n",
@@ -441,7 +440,7 @@ unsafe extern "C" fn stride_one(pass: &Quad) {
         "ldr r1, [sp, #4]",
         "cmp r0, r1",
         "bne.w 6b",
-        scale!(),
+        scale!(""),
         next_channel!("16"),
     )
 }
@@ -479,7 +478,8 @@ unsafe extern "C" fn stride_two(pass: &Quad) {
         "ldr r1, [sp, #4]",
         "cmp r7, r1",
         "bne 5b",
-        scale!(),
+        // There may be none but that last one below.
+        scale!("cmp r0, r1\nbeq 11f\n"),
         // The last of an odd number of columns.
         "ldr.w lr, [sp, #0]",
         "ldr.w r1, [lr, #32]",
