@@ -69,10 +69,21 @@ impl Family {
     }
 
     /// The fastest family that is available.
+    #[inline(always)]
     pub fn best() -> Family {
-        [Family::Vnni, Family::Avx2, Family::NeonDot, Family::Neon, Family::Dsp]
-            .into_iter()
-            .find(|family| family.is_available())
-            .unwrap_or(Family::Portable)
+        // A chain, not a loop: where nothing is detected at run time, nothing is left of it.
+        if Family::Vnni.is_available() {
+            Family::Vnni
+        } else if Family::Avx2.is_available() {
+            Family::Avx2
+        } else if Family::NeonDot.is_available() {
+            Family::NeonDot
+        } else if Family::Neon.is_available() {
+            Family::Neon
+        } else if Family::Dsp.is_available() {
+            Family::Dsp
+        } else {
+            Family::Portable
+        }
     }
 }

@@ -24,6 +24,7 @@ impl<'a> Model<'a> {
     ///
     /// # Errors
     /// What is wrong with the blob, see [`Error`].
+    #[inline(never)]
     pub fn open(bytes: &'a [u8]) -> Result<Model<'a>, Error> {
         let (header, bytes) = open_header(bytes)?;
         let body = |kind| section_bytes(bytes, header, kind).ok_or(Error::MalformedSection(kind));
@@ -122,6 +123,7 @@ struct Usage {
 }
 
 /// Checks a step, and that the arena that the program header states holds what it and those before it use.
+#[inline(never)]
 fn verify_step(program: &Program<'_>, index: usize, family: Family, usage: &mut Usage) -> Result<(), Defect> {
     let Some(operation) = program.operation(index) else { return Err(Defect::Operands) };
     engine::verify(&operation)?;

@@ -3,7 +3,9 @@
 use bytemuck::Pod;
 
 use crate::error::{Defect, Error};
-use crate::format::{DataType, Operator, PACKING, ProgramHeader, StepRecord, Storage, TensorRecord, section};
+use crate::format::{
+    DataType, MAX_RANK, Operator, PACKING, ProgramHeader, StepRecord, Storage, TensorRecord, section,
+};
 
 /// Tensors, steps and weights of a blob.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +76,7 @@ impl<'a> Program<'a> {
     }
 
     /// The first tensor that is malformed, or an input or output of the model that does not lie in the arena.
+    #[inline(never)]
     fn malformed_tensor(&self) -> Option<u16> {
         let (inputs, outputs) = (usize::from(self.header.input_count), usize::from(self.header.output_count));
         let mut interfaces = self.operands.iter().take(inputs + outputs).copied();
@@ -90,15 +93,18 @@ impl<'a> Program<'a> {
             Storage::Arena => self.header.activation_bytes as usize,
             Storage::Weights => self.weights.len(),
         };
-        let leading = crate::format::MAX_RANK.saturating_sub(tensor.rank.into());
+        let rank = usize::from(tensor.rank);
+        let mut are_dims_valid = rank <= MAX_RANK;
+        for (index, &dim) in tensor.dims.iter().enumerate() {
+            are_dims_valid &= dim == 1 || dim != 0 && index + rank >= MAX_RANK;
+        }
+        // Positive and finite: neither 0 nor infinite.
+        let is_scale_valid = (1..f32::INFINITY.to_bits()).contains(&tensor.scale.to_bits());
         tensor.reserved == 0
-            && usize::from(tensor.rank) <= crate::format::MAX_RANK
-            && tensor.dims.iter().take(leading).all(|&dim| dim == 1)
-            && tensor.dims.iter().all(|&dim| dim != 0)
+            && are_dims_valid
+            && is_scale_valid
             && tensor.offset.is_multiple_of(4)
-            && (tensor.offset as usize).checked_add(bytes).is_some_and(|end| end <= available)
-            && tensor.scale.is_finite()
-            && tensor.scale > 0.0
+            && (tensor.offset as usize).saturating_add(bytes) <= available
             && (-128..=127).contains(&tensor.zero_point)
     }
 

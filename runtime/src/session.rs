@@ -176,7 +176,8 @@ impl<'m> Session<'m> {
         Ok(self.next_step != 0)
     }
 
-    /// A step and the bytes of its output.
+    /// A step and the bytes of its output. Nothing is left of it where the observer looks at nothing.
+    #[inline(always)]
     fn report(&self, index: usize) -> Option<StepReport<'_>> {
         let operation = self.model.program().operation(index)?;
         let output = operation.output();

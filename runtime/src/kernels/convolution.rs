@@ -16,6 +16,7 @@ use crate::format::{ChannelBlock, TensorRecord};
 use crate::program::Operation;
 
 /// Kernel and image of a step.
+#[inline(never)]
 pub(super) fn shape(operation: &Operation<'_>, attributes: &Convolution) -> ConvolutionShape {
     let [rows, columns] = windows(attributes);
     let image = |tensor: &TensorRecord| {
@@ -170,16 +171,14 @@ pub(super) fn verify_geometry<'a>(operation: &Operation<'a>) -> Result<&'a Convo
     operation.require_elements(1)?;
     operation.require_arena()?;
     verify_offsets(attributes.weights_offset, attributes.channels_offset)?;
-    let ([n, h, w, c], [out_n, out_h, out_w, out_c]) =
-        (operation.first_input().dims, operation.output().dims);
-    let [rows, columns] = windows(attributes);
-    let groups = attributes.groups;
-    if n == out_n
-        && rows.fits(h, out_h)
-        && columns.fits(w, out_w)
-        && groups != 0
-        && c.is_multiple_of(groups)
-        && out_c.is_multiple_of(groups)
+    let shape = &shape(operation, attributes);
+    let ([h, w, c], [out_h, out_w, out_c]) = (shape.input, shape.output);
+    if operation.first_input().dims[0] == operation.output().dims[0]
+        && shape.rows.fits(h as u32, out_h as u32)
+        && shape.columns.fits(w as u32, out_w as u32)
+        && shape.groups != 0
+        && c.is_multiple_of(shape.groups)
+        && out_c.is_multiple_of(shape.groups)
     {
         Ok(attributes)
     } else {

@@ -10,6 +10,8 @@ pub(crate) mod addition;
 #[cfg(dunlin_dsp)]
 mod conv2d;
 #[cfg(dunlin_dsp)]
+mod copy;
+#[cfg(dunlin_dsp)]
 mod dense;
 #[cfg(dunlin_dsp)]
 mod depthwise;

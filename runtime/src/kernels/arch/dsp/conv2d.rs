@@ -1,5 +1,6 @@
 //! Convolutions: two output pixels at a time.
 
+use super::copy::copy_few;
 use super::gather::Gather;
 use super::gemm::{Sums, Tile};
 use super::requantize::{NO_BIAS, clamp, classify, requantize};
@@ -122,7 +123,7 @@ impl Group<'_> {
             let lanes = (self.outputs - 4 * quad).min(4);
             for (target, values) in [(second, of_second), (first, of_first)] {
                 // SAFETY: the channels from `4 · quad` on are as many as `lanes`.
-                unsafe { target.add(4 * quad).copy_from_nonoverlapping(values.as_ptr(), lanes) };
+                unsafe { copy_few(values.as_ptr(), target.add(4 * quad), lanes) };
             }
         }
     }

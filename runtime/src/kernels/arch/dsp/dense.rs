@@ -26,20 +26,19 @@ pub(super) fn fully_connected(job: &Dense<'_>, input: &[i8], output: &mut [i8]) 
     let rounding = job.quantization.output_zero_point.wrapping_mul(2).wrapping_add(1);
     let mut weights = job.weights.as_ptr();
     for (outputs, channels) in output.chunks_mut(LANES).zip(job.channels) {
-        let mut sums = [0; LANES];
-        let mut start = &raw const channels.bias;
+        let mut sums = channels.bias;
         let (mut values, mut left) = (words.as_ptr(), words.len());
         // SAFETY: every block has a cell for each word, and one for the tail.
         unsafe {
             while left != 0 {
                 let count = left.min(SEGMENT);
                 let end = values.add(count);
-                multiply(weights, values, end, &mut sums, start);
-                (weights, values, start) = (weights.add(count), end, &raw const sums);
+                multiply(weights, values, end, &mut sums);
+                (weights, values) = (weights.add(count), end);
                 left -= count;
             }
             if !tail.is_empty() {
-                multiply(weights, &last, (&raw const last).wrapping_add(1), &mut sums, start);
+                multiply(weights, &last, (&raw const last).wrapping_add(1), &mut sums);
                 weights = weights.add(1);
             }
         }
@@ -128,7 +127,7 @@ macro_rules! cell {
 macro_rules! fold {
     ($both:literal, $even:literal, $at:literal) => {
         concat!(
-            "ldrd r2, r3, [r1, #",
+            "ldrd r2, r3, [r0, #",
             $at,
             "]\n",
             "sub.w ",
@@ -151,7 +150,7 @@ macro_rules! fold {
     };
 }
 
-/// Sets `sums` to `start`, which may be the same, and the products of the cells from `weights` on and the words from `words` to `end`.
+/// Adds the products of the cells from `weights` on and the words from `words` to `end` to `sums`.
 ///
 /// # Safety
 ///
@@ -162,9 +161,8 @@ unsafe extern "C" fn multiply(
     words: *const [i8; 4],
     end: *const [i8; 4],
     sums: *mut [i32; LANES],
-    start: *const [i32; LANES],
 ) {
-    // Stack: 0 end, 4 sums, 44 start. The first time, the loop is entered where as many of its four cells are left as bring the rest
+    // Stack: 0 end, 4 sums. The first time, the loop is entered where as many of its four cells are left as bring the rest
     // to a multiple of four.
     naked_asm!(
         "push {{r2-r11, lr}}",
@@ -193,7 +191,6 @@ unsafe extern "C" fn multiply(
         "cmp r1, r2",
         "bne.w 2b",
         "ldr r0, [sp, #4]",
-        "ldr r1, [sp, #44]",
         fold!("r4", "r8", "0"),
         fold!("r5", "r9", "8"),
         fold!("r6", "r10", "16"),

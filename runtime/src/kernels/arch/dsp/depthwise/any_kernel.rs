@@ -4,6 +4,7 @@ use core::arch::naked_asm;
 use core::ops::Range;
 
 use crate::format::{ChannelBlock, LANES};
+use crate::kernels::arch::dsp::copy::copy_few;
 use crate::kernels::arch::dsp::gemm::Sums;
 use crate::kernels::arch::dsp::requantize::requantize;
 use crate::kernels::arch::{Band, Depthwise};
@@ -142,7 +143,7 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, kind: S
                         let channels = core::ptr::from_ref(channels).wrapping_byte_add(4 * half);
                         scale(&sums, channels, rounding, &mut values);
                     }
-                    target.copy_from_nonoverlapping(values.as_ptr(), lanes);
+                    copy_few(values.as_ptr(), target, lanes);
                 }
                 target = target.wrapping_add(lanes);
                 for rectangle in &mut *rectangles {

@@ -3,6 +3,7 @@
 use core::arch::naked_asm;
 
 use crate::format::ChannelBlock;
+use crate::kernels::arch::dsp::copy::copy_few;
 use crate::kernels::arch::dsp::layout::{self, SLOT};
 use crate::kernels::arch::{Band, Depthwise};
 
@@ -175,7 +176,7 @@ unsafe fn widen_last(
             let values = source.values.wrapping_add(pixel * source.step);
             is_inside &= source.step == 0 || values.addr() + 4 <= end;
             // SAFETY: as many channels are there.
-            unsafe { word.as_mut_ptr().copy_from_nonoverlapping(values, channels) };
+            unsafe { copy_few(values, word.as_mut_ptr(), channels) };
             source.values = word.as_ptr();
         }
         if is_inside {
