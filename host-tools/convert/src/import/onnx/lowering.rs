@@ -7,6 +7,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::{DatumType, Tensor as TractTensor};
 
 use super::analysis::{Analysis, Value};
+use super::weights::Weights;
 use crate::graph::{Graph, Operator, Tensor, TensorId, UnaryFunction};
 
 /// Why a node could not be lowered.
@@ -52,15 +53,16 @@ pub struct Lowering {
     /// The version of the ONNX operator set that the model names.
     pub opset: i64,
     analysis: Analysis,
+    weights: Weights,
     tensors: HashMap<String, TensorId>,
     unknown: HashSet<String>,
 }
 
 impl Lowering {
     /// Starts with an empty graph.
-    pub fn new(name: &str, opset: i64, analysis: Analysis) -> Self {
+    pub fn new(name: &str, opset: i64, analysis: Analysis, weights: Weights) -> Self {
         let graph = Graph { name: name.into(), ..Graph::default() };
-        Self { graph, opset, analysis, tensors: HashMap::new(), unknown: HashSet::new() }
+        Self { graph, opset, analysis, weights, tensors: HashMap::new(), unknown: HashSet::new() }
     }
 
     /// What tract found out about a value.
@@ -123,6 +125,19 @@ impl Lowering {
             tensor.cast_to::<f32>().and_then(|cast| Ok(cast.try_as_plain_ram()?.as_slice::<f32>()?.to_vec()));
         let values = values.map_err(|error| Refusal::malformed(format!("`{name}`: {error}")))?;
         Ok((values, tensor.shape().to_vec()))
+    }
+
+    /// The weights of a layer, row-major, with their shape. Large ones can be asked for once.
+    ///
+    /// # Errors
+    /// As [`Self::floats`].
+    pub fn weights(&mut self, name: &str) -> Result<(Vec<f32>, Vec<usize>), Refusal> {
+        self.weights.take(name).map_or_else(|| self.floats(name), Ok)
+    }
+
+    /// Whether a value does not depend on the model's inputs.
+    pub fn is_constant(&self, name: &str) -> bool {
+        self.weights.holds(name) || self.constant(name).is_some()
     }
 
     /// A constant as integers, row-major.

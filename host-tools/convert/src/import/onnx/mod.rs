@@ -9,6 +9,7 @@ pub mod attributes;
 mod file_buffer;
 pub mod lowering;
 pub mod operators;
+pub mod weights;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -22,6 +23,7 @@ use crate::error::{ImportError, UnsupportedNode};
 use crate::graph::Graph;
 use file_buffer::FileBuffer;
 use lowering::{Lowering, Refusal, node_name};
+use weights::Weights;
 
 /// Reads an ONNX model that holds its weights itself.
 ///
@@ -72,8 +74,8 @@ fn import_model(mut proto: ModelProto, directory: Option<&Path>) -> Result<Graph
         let nodes = &proto.graph.as_ref().map(|graph| graph.node.as_slice()).unwrap_or_default();
         return Err(ImportError::Unsupported([refused, surely_unsupported(nodes)].concat()));
     }
-    let analysis = match analysis::analyse(&proto, directory) {
-        Ok(analysis) => analysis,
+    let (analysis, weights) = match analyse(&mut proto, directory) {
+        Ok(found) => found,
         Err(error) => {
             let nodes = &proto.graph.as_ref().map(|graph| graph.node.as_slice()).unwrap_or_default();
             let refused = surely_unsupported(nodes);
@@ -85,13 +87,36 @@ fn import_model(mut proto: ModelProto, directory: Option<&Path>) -> Result<Graph
         // The analysis has the values.
         *tensor = TensorProto { name: std::mem::take(&mut tensor.name), ..TensorProto::default() };
     }
-    let graph = lower_graph(graph, opset, analysis)?;
+    let graph = lower_graph(graph, opset, analysis, weights)?;
     graph.validate()?;
     Ok(graph)
 }
 
-fn lower_graph(proto: &GraphProto, opset: i64, analysis: analysis::Analysis) -> Result<Graph, ImportError> {
-    let mut lowering = Lowering::new(&proto.name, opset, analysis);
+/// Analyses the graph without its large weights; with them if that does not succeed.
+fn analyse(
+    proto: &mut ModelProto,
+    directory: Option<&Path>,
+) -> Result<(analysis::Analysis, Weights), ImportError> {
+    let weights = proto.graph.as_mut().map(Weights::set_aside).unwrap_or_default();
+    let analysis = analysis::analyse(proto, directory);
+    let Some(graph) = proto.graph.as_mut() else { return Ok((analysis?, weights)) };
+    if let Ok(analysis) = analysis
+        && analysis.failure.is_none()
+    {
+        weights.withdraw_inputs(graph);
+        return Ok((analysis, weights));
+    }
+    weights.put_back(graph);
+    Ok((analysis::analyse(proto, directory)?, Weights::default()))
+}
+
+fn lower_graph(
+    proto: &GraphProto,
+    opset: i64,
+    analysis: analysis::Analysis,
+    weights: Weights,
+) -> Result<Graph, ImportError> {
+    let mut lowering = Lowering::new(&proto.name, opset, analysis, weights);
     let mut refused = Vec::new();
     let mut first_contradiction = None;
     let mut note = |node: String, operator: &str, refusal: Refusal| match refusal {

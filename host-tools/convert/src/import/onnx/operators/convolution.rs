@@ -15,7 +15,7 @@ pub fn lower(lowering: &mut Lowering, node: &NodeProto) -> Result<(), Refusal> {
     let name = node_name(node);
     let x = lowering.tensor(lowering.input(node, 0)?)?;
     let x_shape = lowering.shape(x);
-    let (weights, weight_shape) = lowering.floats(lowering.input(node, 1)?)?;
+    let (weights, weight_shape) = lowering.weights(lowering.input(node, 1)?)?;
     if weight_shape.len() < 3 || x_shape.len() != weight_shape.len() {
         return Err(Refusal::malformed(format!("weights {weight_shape:?} on {x_shape:?}")));
     }

@@ -89,15 +89,15 @@ pub fn lower_matmul(lowering: &mut Lowering, node: &NodeProto) -> Result<(), Ref
     Ok(())
 }
 
-fn constant_weights(lowering: &Lowering, node: &NodeProto) -> Result<(Vec<f32>, Vec<usize>), Refusal> {
+fn constant_weights(lowering: &mut Lowering, node: &NodeProto) -> Result<(Vec<f32>, Vec<usize>), Refusal> {
     let b = lowering.input(node, 1)?;
-    if lowering.constant(b).is_none() {
+    if !lowering.is_constant(b) {
         return Err(Refusal::unsupported(
             format!("`{b}` is computed, so this is the product of two activations"),
             "use a layer with constant weights; attention is not supported",
         ));
     }
-    lowering.floats(b)
+    lowering.weights(b)
 }
 
 fn transpose(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
