@@ -14,7 +14,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     if operation.is_float32() {
         let memory = memory.separate::<f32, f32>(input, output)?;
         let (low, high) = attributes.clamp.as_float32();
-        pool::for_each_window(operation, attributes, |window| {
+        pool::for_each_window(operation, attributes, &mut |window| {
             let count = if count_padding { whole } else { window.inside };
             let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
             for (channel, output) in pixel.iter_mut().take(channels).enumerate() {
@@ -27,7 +27,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     }
     let memory = memory.variables(input, output)?;
     let (low, high) = attributes.clamp.as_int8();
-    pool::for_each_window(operation, attributes, |window| {
+    pool::for_each_window(operation, attributes, &mut |window| {
         let outside = if count_padding { whole.wrapping_sub(window.inside) } else { 0 };
         let count = (window.inside.wrapping_add(outside) as i32).max(1);
         let padding = (outside as i32).wrapping_mul(input.zero_point);

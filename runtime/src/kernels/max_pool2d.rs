@@ -12,7 +12,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     if operation.is_float32() {
         let memory = memory.separate::<f32, f32>(input, output)?;
         let (low, high) = attributes.clamp.as_float32();
-        pool::for_each_window(operation, attributes, |window| {
+        pool::for_each_window(operation, attributes, &mut |window| {
             let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
             for (channel, output) in pixel.iter_mut().take(channels).enumerate() {
                 let values =
@@ -24,7 +24,7 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     }
     let memory = memory.variables(input, output)?;
     let (low, high) = attributes.clamp.as_int8();
-    pool::for_each_window(operation, attributes, |window| {
+    pool::for_each_window(operation, attributes, &mut |window| {
         let pixel = memory.output.get_mut(window.output..).unwrap_or_default();
         let pixel = pixel.get_mut(..channels).unwrap_or_default();
         let some = pixel.chunks_mut(pool::CHANNELS_AT_ONCE);

@@ -162,7 +162,7 @@ fn inside(window: Window, output: u32, inputs: u32) -> core::ops::Range<usize> {
 pub(super) fn for_each_window(
     operation: &Operation<'_>,
     attributes: &Pool,
-    mut visit: impl FnMut(&Position),
+    visit: &mut dyn FnMut(&Position),
 ) {
     let [rows, columns] = windows(attributes);
     let [_, h, w, c] = operation.first_input().dims;

@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use super::Memory;
 use super::memory::{Element, Operand};
+use super::parts::parts;
 use crate::error::Defect;
 use crate::fixed_point::{
     doubling_high_multiply, is_requantization, rounding_shift_right, scale_rounding_twice,
@@ -37,38 +38,42 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     let row = output.dims[3] as usize;
     let elements = output.elements().ok_or(Defect::Shapes)?;
     let cells = memory.cells();
-    let (source, target) = (cells.input(operation.input(0)?)?, cells.output(output)?);
-    for start in (0..elements).step_by(row.max(1)) {
-        let indices = start..start.wrapping_add(row);
-        if !operation.is_float32() {
-            row_int8(attributes, source, target, indices);
-        } else {
-            row_float32(source, target, indices);
+    let (source, target) = (cells.input(operation.first_input())?, cells.output(output)?);
+    if operation.is_float32() {
+        for start in (0..elements).step_by(row.max(1)) {
+            row_float32(source, target, start..start.wrapping_add(row));
         }
+        return Ok(());
+    }
+    for index in 0..elements {
+        i8::write(target, index, i8::read(source, index));
+    }
+    for row in parts(target, row) {
+        row_int8(attributes, row);
     }
     Ok(())
 }
 
-#[inline(never)]
-fn row_int8(attributes: &Softmax, source: Operand<'_>, target: &[Cell<u8>], indices: Range<usize>) {
+/// Replaces the values of a row.
+fn row_int8(attributes: &Softmax, row: &[Cell<u8>]) {
     let mut largest = i32::MIN;
-    for index in indices.clone() {
-        largest = largest.max(i8::read(source, index).into());
+    for value in row {
+        largest = largest.max(i32::from(value.get() as i8));
     }
     let mut sum = 0i32;
-    for index in indices.clone() {
-        let value = exponential(attributes, i8::read(source, index), largest);
+    for value in row {
+        let value = exponential(attributes, value, largest);
         sum = sum.wrapping_add(rounding_shift_right(value, SUM_INTEGER_BITS));
     }
     let headroom = (sum as u32).leading_zeros();
     let fraction = ((sum as u32).wrapping_shl(headroom)).wrapping_sub(1 << 31) as i32;
     let scale = reciprocal_of_one_plus(fraction);
     let shift = (SUM_INTEGER_BITS + 23).wrapping_sub(headroom);
-    for index in indices {
-        // A value of 0 gives the lowest output.
-        let value = exponential(attributes, i8::read(source, index), largest);
-        let output = rounding_shift_right(multiply(scale, value), shift).wrapping_sub(128);
-        i8::write(target, index, output.clamp(-128, 127) as i8);
+    for value in row {
+        // A power of 0 gives the lowest output.
+        let power = exponential(attributes, value, largest);
+        let output = rounding_shift_right(multiply(scale, power), shift).wrapping_sub(128);
+        value.set(output.clamp(-128, 127) as u8);
     }
 }
 
@@ -80,8 +85,8 @@ fn multiply(a: i32, b: i32) -> i32 {
 
 /// e to the power of the real difference of two values, in Q0.31; 0 if it is very low.
 #[inline(never)]
-fn exponential(attributes: &Softmax, value: i8, largest: i32) -> i32 {
-    let difference = i32::from(value).wrapping_sub(largest);
+fn exponential(attributes: &Softmax, value: &Cell<u8>, largest: i32) -> i32 {
+    let difference = i32::from(value.get() as i8).wrapping_sub(largest);
     if difference < attributes.lowest_difference {
         return 0;
     }

@@ -44,4 +44,14 @@ impl Window {
         let index = origin.wrapping_add(tap.wrapping_mul(self.dilation) as i32);
         if index >= 0 && (index as u32) < inputs { Some(index as u32) } else { None }
     }
+
+    /// The taps of a window that begins at `origin` which are inside of `inputs` elements.
+    #[cfg(dunlin_dsp)]
+    #[inline(never)]
+    pub fn inside(&self, origin: i32, inputs: usize) -> core::ops::Range<usize> {
+        let dilation = self.dilation.max(1) as usize;
+        let taps = |elements: i32| (elements.max(0) as usize).div_ceil(dilation).min(self.kernel as usize);
+        let first = taps(origin.wrapping_neg());
+        first..taps((inputs as i32).wrapping_sub(origin)).max(first)
+    }
 }

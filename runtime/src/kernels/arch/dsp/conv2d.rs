@@ -6,7 +6,6 @@ use super::gemm::{Sums, Tile};
 use super::requantize::{NO_BIAS, clamp, classify, requantize};
 use crate::format::{ChannelBlock, WeightCell};
 use crate::kernels::arch::{Band, Convolution, OutputQuantization};
-use crate::kernels::parts::parts;
 
 /// Writes the rows of a band. `scratch` has 16 bytes for each cell of a group.
 pub(super) fn conv2d(job: &Convolution<'_>, band: Band<'_>, scratch: &mut [u8]) {
@@ -23,8 +22,14 @@ pub(super) fn conv2d(job: &Convolution<'_>, band: Band<'_>, scratch: &mut [u8]) 
         return;
     }
     let columns = columns.as_mut_ptr().cast::<u32>();
-    let groups = parts(job.weights, blocks.wrapping_mul(cells)).zip(parts(job.channels, blocks));
-    for (index, (weights, channels)) in groups.take(shape.groups).enumerate() {
+    let (mut weights_left, mut channels_left) = (job.weights, job.channels);
+    for index in 0..shape.groups {
+        let parts = (
+            weights_left.split_at_checked(blocks.wrapping_mul(cells)),
+            channels_left.split_at_checked(blocks),
+        );
+        let (Some((weights, weights_behind)), Some((channels, channels_behind))) = parts else { return };
+        (weights_left, channels_left) = (weights_behind, channels_behind);
         let gather = Gather::new(job, &band, index);
         let sums = classify(channels, outputs, cells.wrapping_mul(4));
         // SAFETY: `columns` has `cells` cells.

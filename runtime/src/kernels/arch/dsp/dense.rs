@@ -2,6 +2,7 @@
 
 use core::arch::naked_asm;
 
+use super::copy::copy_few;
 use super::requantize::{clamp, requantize};
 use crate::format::{ChannelBlock, LANES, WeightCell};
 use crate::kernels::arch::Dense;
@@ -20,40 +21,44 @@ pub(super) fn fully_connected(job: &Dense<'_>, input: &[i8], output: &mut [i8]) 
     let Some(output) = output.get_mut(..job.outputs) else { return };
     // Blobs have weights at multiples of 16.
     let is_complete = cells.checked_mul(job.channels.len()).is_some_and(|cells| cells <= job.weights.len());
-    if cells == 0 || !is_complete || !job.weights.as_ptr().cast::<u32>().is_aligned() {
+    if cells == 0 || job.outputs == 0 || !is_complete || !job.weights.as_ptr().cast::<u32>().is_aligned() {
         return;
     }
     let rounding = job.quantization.output_zero_point.wrapping_mul(2).wrapping_add(1);
     let mut weights = job.weights.as_ptr();
-    for (outputs, channels) in output.chunks_mut(LANES).zip(job.channels) {
+    let (mut target, mut left) = (output.as_mut_ptr(), job.outputs);
+    for channels in job.channels {
         let mut sums = channels.bias;
-        let (mut values, mut left) = (words.as_ptr(), words.len());
-        // SAFETY: every block has a cell for each word, and one for the tail.
+        let (mut values, mut words_left) = (words.as_ptr(), words.len());
+        let count = left.min(LANES);
+        // SAFETY: every block has a cell for each word, and one for the tail; `left` outputs are there.
         unsafe {
-            while left != 0 {
-                let count = left.min(SEGMENT);
+            while words_left != 0 {
+                let count = words_left.min(SEGMENT);
                 let end = values.add(count);
                 multiply(weights, values, end, &mut sums);
                 (weights, values) = (weights.add(count), end);
-                left -= count;
+                words_left -= count;
             }
             if !tail.is_empty() {
                 multiply(weights, &last, (&raw const last).wrapping_add(1), &mut sums);
                 weights = weights.add(1);
             }
-        }
-        let mut values = [0; LANES];
-        let is_whole = outputs.len() == LANES;
-        let target = if is_whole { outputs.as_mut_ptr().cast() } else { &raw mut values };
-        // SAFETY: the block's operands are there, and `target` has room for eight values.
-        let is_exact = unsafe { scale(&sums, channels, rounding, target, outputs.len()) } >= 0;
-        if !is_exact {
-            values = scale_any(job, channels, &sums);
-        }
-        if !is_exact || !is_whole {
-            for (output, value) in outputs.iter_mut().zip(values) {
-                *output = value;
+            let mut values = [0; LANES];
+            let is_whole = count == LANES;
+            let scaled = if is_whole { target.cast() } else { &raw mut values };
+            let is_exact = scale(&sums, channels, rounding, scaled, count) >= 0;
+            if !is_exact {
+                scale_any(job, channels, &sums, &mut values);
             }
+            if !is_exact || !is_whole {
+                copy_few(values.as_ptr(), target, count);
+            }
+            target = target.add(count);
+        }
+        left -= count;
+        if left == 0 {
+            break;
         }
     }
     clamp(&job.quantization, output);
@@ -61,12 +66,10 @@ pub(super) fn fully_connected(job: &Dense<'_>, input: &[i8], output: &mut [i8]) 
 
 /// Scales the sums of a block, whatever the shifts.
 #[inline(never)]
-fn scale_any(job: &Dense<'_>, channels: &ChannelBlock, sums: &[i32; LANES]) -> [i8; LANES] {
-    let mut values = [0; LANES];
+fn scale_any(job: &Dense<'_>, channels: &ChannelBlock, sums: &[i32; LANES], values: &mut [i8; LANES]) {
     for (lane, (value, (&sum, &bias))) in values.iter_mut().zip(sums.iter().zip(&channels.bias)).enumerate() {
         *value = requantize(&job.quantization, sum.wrapping_sub(bias), channels, lane);
     }
-    values
 }
 
 /// Two pairs of channels at two values of K, which are in `$x`: sums of both channels, and of the even one.

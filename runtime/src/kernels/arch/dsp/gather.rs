@@ -45,14 +45,14 @@ impl<'a> Gather<'a> {
         let [_, w, c] = shape.input;
         let window = &shape.columns;
         let is_contiguous = window.kernel == 1 || shape.groups == 1 && window.dilation == 1;
-        let is_whole = |&x: &usize| {
-            let origin = window.origin(x as u32);
-            origin >= 0 && window.tap(origin, window.kernel - 1, w as u32).is_some()
-        };
         let zero_point = job.quantization.input_zero_point as i8;
         let columns = if is_contiguous { shape.output[1] } else { 0 };
-        let first = (0..columns).find(is_whole).unwrap_or(columns);
-        let end = (first..columns).rev().find(is_whole).map_or(first, |last| last + 1);
+        // Those before see padding, and those behind, where less than a window is left.
+        let stride = window.stride.max(1) as usize;
+        let (padding, reach) =
+            (window.padding as usize, (window.kernel.wrapping_sub(1)).wrapping_mul(window.dilation) as usize);
+        let first = padding.div_ceil(stride).min(columns);
+        let end = w.wrapping_add(padding).saturating_sub(reach).div_ceil(stride).min(columns).max(first);
         Gather {
             shape,
             input: band.input,
@@ -74,16 +74,14 @@ impl<'a> Gather<'a> {
         let [h, w, c] = self.shape.input;
         let window = &self.shape.rows;
         let origin = window.origin(y as u32);
-        let is_inside = |&ky: &u32| window.tap(origin, ky, h as u32).is_some();
-        let above = (0..window.kernel).find(is_inside).unwrap_or(window.kernel);
-        let end = (above..window.kernel).find(|ky| !is_inside(ky)).unwrap_or(window.kernel);
-        let first = (above.wrapping_mul(window.dilation) as i32).wrapping_add(origin) as usize;
+        let taps = window.inside(origin, h);
+        let first = (taps.start.wrapping_mul(window.dilation as usize)).wrapping_add(origin as usize);
         let row = first.wrapping_sub(self.first_input_row).wrapping_mul(w.wrapping_mul(c));
-        let inside = end.wrapping_sub(above) as usize;
+        let inside = taps.len();
         Rows {
-            above: above as usize,
+            above: taps.start,
             inside,
-            below: window.kernel.wrapping_sub(end) as usize,
+            below: (window.kernel as usize).wrapping_sub(taps.end),
             start: row
                 .wrapping_add(self.first_channel)
                 .wrapping_sub((self.shape.columns.padding as usize).wrapping_mul(c)),
@@ -195,7 +193,7 @@ impl<'a> Gather<'a> {
     /// # Safety
     ///
     /// As for [`Gather::edge`]; the row must have the cell.
-    #[inline(always)]
+    #[inline(never)]
     unsafe fn word(&self, start: usize, index: usize, before: usize, end: usize, target: *mut u32) {
         let first = 4 * index;
         // The bits of what lies before the end of the image, and of what lies before its start.

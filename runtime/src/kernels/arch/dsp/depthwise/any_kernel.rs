@@ -20,11 +20,9 @@ impl Inside {
     #[inline(never)]
     fn of(window: &Window, output: usize, inputs: usize) -> Inside {
         let origin = window.origin(output as u32);
-        let is_inside = |&tap: &u32| window.tap(origin, tap, inputs as u32).is_some();
-        let first = (0..window.kernel).find(is_inside).unwrap_or(window.kernel);
-        let end = (first..window.kernel).find(|tap| !is_inside(tap)).unwrap_or(window.kernel);
-        let start = (first.wrapping_mul(window.dilation) as i32).wrapping_add(origin) as usize;
-        Inside { taps: first as usize..end as usize, start }
+        let taps = window.inside(origin, inputs);
+        let start = taps.start.wrapping_mul(window.dilation as usize).wrapping_add(origin as usize);
+        Inside { taps, start }
     }
 }
 
