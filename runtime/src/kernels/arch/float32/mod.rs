@@ -13,6 +13,7 @@ mod x86_64;
 use super::ConvolutionShape;
 use crate::family::Family;
 use crate::format::{FloatChannelBlock, FloatRow};
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 use crate::kernels::window::Window;
 
 /// Bounds of an activation.
@@ -87,11 +88,15 @@ pub(crate) fn depthwise_conv2d(family: Family, job: &Convolution<'_>, input: &[f
 /// Multiplies all vectors.
 pub(crate) fn fully_connected(family: Family, job: &Dense<'_>, input: &[f32], output: &mut [f32]) {
     match family {
-        Family::Portable | Family::Dsp => portable::fully_connected(job, input, output),
-        _ => conv2d(family, &job.as_convolution(output.len()), input, output),
+        #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+        Family::Neon | Family::NeonDot | Family::Avx2 | Family::Vnni => {
+            conv2d(family, &job.as_convolution(output.len()), input, output);
+        }
+        _ => portable::fully_connected(job, input, output),
     }
 }
 
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 impl<'a> Dense<'a> {
     /// The vectors as the pixels of a row, of which all results together have `results` values.
     fn as_convolution(&self, results: usize) -> Convolution<'a> {
