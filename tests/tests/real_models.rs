@@ -36,7 +36,8 @@ const CALIBRATION: usize = 200;
 /// A float model as it was converted.
 struct Converted {
     name: &'static str,
-    float: Graph,
+    float: Packed,
+    graph: Graph,
     packed: Packed,
 }
 
@@ -52,7 +53,12 @@ fn converted(data: &Path) -> &'static [Converted] {
                 ..Conversion::default()
             };
             let conversion = convert(&request, &mut |_, _, _| {}).unwrap();
-            Converted { name, float: conversion.float.unwrap(), packed: conversion.packed }
+            Converted {
+                name,
+                float: conversion.float.unwrap(),
+                graph: conversion.graph,
+                packed: conversion.packed,
+            }
         };
         FLOAT.into_iter().map(convert).collect()
     })
@@ -262,16 +268,16 @@ fn cortex_m4_computes_the_same_in_exactly_the_planned_arena() {
 /// Holds a blob against its float parent on all samples.
 fn compare(converted: &Converted, samples: &str, classes: Option<&str>) -> Comparison {
     let names = |packed: &Packed| packed.steps.iter().map(|step| step.name.clone()).collect::<Vec<_>>();
-    let float = pack(&converted.float, &PackOptions::default()).unwrap();
-    let (float_names, names) = (names(&float), names(&converted.packed));
+    let float = &converted.float;
+    let (float_names, names) = (names(float), names(&converted.packed));
     let (float, model) = (float.blob.open().unwrap(), converted.packed.blob.open().unwrap());
     let pair = fidelity::Pair::new(
         fidelity::Named { model: &float, names: &float_names },
         fidelity::Named { model: &model, names: &names },
     );
-    let input = converted.float.inputs[0];
-    let layout = converted.float.file_layouts.get(&input);
-    let samples = SampleFile::open(samples).unwrap().arrange(converted.float.shape(input), layout).unwrap();
+    let input = converted.graph.inputs[0];
+    let layout = converted.graph.file_layouts.get(&input);
+    let samples = SampleFile::open(samples).unwrap().arrange(converted.graph.shape(input), layout).unwrap();
     let outputs = model.program().output(0).unwrap().elements().unwrap();
     let truth = classes.map(|at| Truth::Classes(read_labels(at, samples.count(), outputs).unwrap()));
     let mut comparer = Comparer::new(pair, &names, truth);
