@@ -79,6 +79,10 @@ fn kernel(operator: Operator) -> Kernel {
                 operation, memory
             ))
         }
+        // There is nothing but float32 that it computes on.
+        Operator::Unary if cfg!(not(feature = "float32")) => {
+            Kernel { verify: not_built, execute: |operation, _, _| not_built(operation) }
+        }
         Operator::Unary => {
             built!("unary", kernels::unary::verify, |operation, memory, _| kernels::unary::execute(
                 operation, memory
@@ -162,7 +166,7 @@ pub fn needs(operation: &Operation<'_>, family: Family) -> Result<Needs, Defect>
         _ => Needs::default(),
     };
     let round = |bytes: usize| bytes.checked_next_multiple_of(16).ok_or(Defect::Shapes);
-    Ok(Needs { scratch: round(scratch)?, prepared: round(prepared)? })
+    Ok(Needs { scratch: round(scratch)?, prepared: if kernels::PREPARES { round(prepared)? } else { 0 } })
 }
 
 /// The distances at which the output of a step may share memory with its first input. `None` where they lie apart, or at the same place.

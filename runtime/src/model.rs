@@ -131,7 +131,9 @@ fn verify_step(program: &Program<'_>, index: usize, family: Family, usage: &mut 
     let needs = engine::needs(&operation, family)?;
     let end = operation.scratch_offset().saturating_add(needs.scratch);
     usage.working = usage.working.max(end);
-    usage.prepared = usage.prepared.saturating_add(needs.prepared);
+    if PREPARES {
+        usage.prepared = usage.prepared.saturating_add(needs.prepared);
+    }
     if usage.working.saturating_add(usage.prepared) <= stated_arena(program, family) {
         Ok(())
     } else {

@@ -5,23 +5,20 @@ use super::{Memory, broadcast};
 use crate::error::Defect;
 use crate::family::Family;
 use crate::fixed_point::is_requantization;
+use crate::format::TensorRecord;
 use crate::format::attributes::Addition as Attributes;
-use crate::format::{DataType, TensorRecord};
 use crate::program::Operation;
 
 pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
     let attributes: &Attributes = operation.attributes()?;
     broadcast::verify(operation)?;
-    match operation.data_type()? {
-        DataType::Int8 => {
-            let valid = is_requantization(attributes.left_multiplier, attributes.left_shift)
-                && is_requantization(attributes.right_multiplier, attributes.right_shift)
-                && is_requantization(attributes.output_multiplier, attributes.output_shift);
-            if valid { Ok(()) } else { Err(Defect::Requantization) }
-        }
-        DataType::Float32 => Ok(()),
-        DataType::Int32 => Err(Defect::DataTypes),
-    }
+    let scales = [
+        (attributes.left_multiplier, attributes.left_shift),
+        (attributes.right_multiplier, attributes.right_shift),
+        (attributes.output_multiplier, attributes.output_shift),
+    ];
+    let is_valid = scales.iter().all(|&(multiplier, shift)| is_requantization(multiplier, shift));
+    if is_valid || operation.is_float32() { Ok(()) } else { Err(Defect::Requantization) }
 }
 
 pub(crate) fn execute(
@@ -34,7 +31,7 @@ pub(crate) fn execute(
     if operation.is_float32() {
         let (low, high) = attributes.clamp.as_float32();
         let sign = if subtract { -1.0 } else { 1.0 };
-        return broadcast::execute(operation, memory, |left: f32, right: f32| {
+        return broadcast::execute(operation, memory, 0, |left: f32, right: f32| {
             (left + sign * right).max(low).min(high)
         });
     }
@@ -50,13 +47,14 @@ pub(crate) fn execute(
         high,
     };
     #[cfg(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64"))]
-    if broadcast::is_plain(operation)? {
+    let written = if broadcast::is_plain(operation)? {
         let cells = memory.cells();
-        let (left, right) = (cells.input(operation.input(0)?)?, cells.input(operation.input(1)?)?);
-        let output = cells.output(operation.output())?;
-        let written = addition::add(family, &job, left, right, output);
-        broadcast::execute_from(written, left, right, output, |left, right| job.element(left, right));
-        return Ok(());
-    }
-    broadcast::execute(operation, memory, |left, right| job.element(left, right))
+        let (left, right) = (cells.input(operation.first_input())?, cells.input(operation.input(1)?)?);
+        addition::add(family, &job, left, right, cells.output(operation.output())?)
+    } else {
+        0
+    };
+    #[cfg(not(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64")))]
+    let written = 0;
+    broadcast::execute(operation, memory, written, |left, right| job.element(left, right))
 }

@@ -9,13 +9,13 @@ use crate::program::Operation;
 
 /// Checks that both inputs stretch to the output: every dimension is that of the output, or 1.
 pub(super) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
-    operation.require(2, operation.data_type()?)?;
+    operation.require_elements(2)?;
     operation.require_placement(true)?;
     let output = operation.output();
     for index in 0..2 {
         let input = operation.input(index)?;
         let stretches =
-            input.dims.iter().zip(output.dims).all(|(&input, output)| input == output || input == 1);
+            input.dims.iter().zip(&output.dims).all(|(&input, &output)| input == output || input == 1);
         if !stretches {
             return Err(Defect::Shapes);
         }
@@ -36,27 +36,34 @@ fn strides(input: &TensorRecord, output: &TensorRecord) -> [usize; 4] {
     strides
 }
 
-/// Writes `function(left, right)` for every element of the output. The output may lie over an input of its own shape.
+/// Writes `function(left, right)` for every element of the output from `written` on, which is 0 where an operand is stretched. The output may
+/// lie over an input of its own shape.
 pub(super) fn execute<T: Element>(
     operation: &Operation<'_>,
     memory: &mut Memory<'_>,
+    written: usize,
     function: impl Fn(T, T) -> T,
 ) -> Result<(), Defect> {
-    let (left, right, output) = (operation.input(0)?, operation.input(1)?, operation.output());
+    let (left, right, output) = (operation.first_input(), operation.input(1)?, operation.output());
     let cells = memory.cells();
     let walk = Walk { left: cells.input(left)?, right: cells.input(right)?, output: cells.output(output)? };
     let elements = output.elements().ok_or(Defect::Shapes)?;
-    if left.dims == output.dims && right.dims == output.dims {
-        walk.run(0..elements, 0, 1, 0, 1, &function);
+    let is_plain = is_plain(operation)?;
+    // With steps that the compiler knows; a microcontroller has one copy of the function.
+    if is_plain && cfg!(not(target_os = "none")) {
+        walk.run(written..elements, written, 1, written, 1, &function);
         return Ok(());
     }
-    let [n, h, w, c] = output.dims.map(|dim| dim as usize);
-    let (left, right) = (strides(left, output), strides(right, output));
+    let ([n, h, w, c], left, right) = if is_plain {
+        ([1, 1, 1, elements.wrapping_sub(written)], [0, 0, 0, 1], [0, 0, 0, 1])
+    } else {
+        (output.dims.map(|dim| dim as usize), strides(left, output), strides(right, output))
+    };
     let at = |strides: [usize; 4], n: usize, y: usize, x: usize| {
         let row = n.wrapping_mul(strides[0]).wrapping_add(y.wrapping_mul(strides[1]));
-        row.wrapping_add(x.wrapping_mul(strides[2]))
+        row.wrapping_add(x.wrapping_mul(strides[2])).wrapping_add(written)
     };
-    let mut start = 0usize;
+    let mut start = written;
     for n in 0..n {
         for y in 0..h {
             for x in 0..w {
@@ -71,20 +78,8 @@ pub(super) fn execute<T: Element>(
 
 /// Whether neither operand is stretched.
 pub(super) fn is_plain(operation: &Operation<'_>) -> Result<bool, Defect> {
-    let dims = operation.output().dims;
-    Ok(operation.input(0)?.dims == dims && operation.input(1)?.dims == dims)
-}
-
-/// Lets `function` write the elements from `first` on of operands that are not stretched.
-#[cfg(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64"))]
-pub(super) fn execute_from(
-    first: usize,
-    left: Operand<'_>,
-    right: Operand<'_>,
-    output: &[Cell<u8>],
-    function: impl Fn(i8, i8) -> i8,
-) {
-    Walk { left, right, output }.run(first..output.len(), first, 1, first, 1, &function);
+    let output = operation.output();
+    Ok(operation.first_input().has_shape_of(output) && operation.input(1)?.has_shape_of(output))
 }
 
 struct Walk<'c> {

@@ -23,14 +23,14 @@ pub(crate) fn execute(operation: &Operation<'_>, memory: &mut Memory<'_>) -> Res
     let attributes = *operation.attributes::<Multiplication>()?;
     if operation.is_float32() {
         let (low, high) = attributes.clamp.as_float32();
-        return broadcast::execute(operation, memory, |left: f32, right: f32| {
+        return broadcast::execute(operation, memory, 0, |left: f32, right: f32| {
             (left * right).max(low).min(high)
         });
     }
     let (low, high) = attributes.clamp.as_int8();
     let zero_point = operation.output().zero_point;
     let (left_zero, right_zero) = (operation.input(0)?.zero_point, operation.input(1)?.zero_point);
-    broadcast::execute(operation, memory, |left: i8, right: i8| {
+    broadcast::execute(operation, memory, 0, |left: i8, right: i8| {
         let left = i32::from(left).wrapping_sub(left_zero);
         let right = i32::from(right).wrapping_sub(right_zero);
         let product = left.wrapping_mul(right);
