@@ -45,11 +45,12 @@ pub fn python(shell: &Shell) -> anyhow::Result<PathBuf> {
     Ok(python)
 }
 
-/// Builds one of the Rust engines and returns where it is.
+/// Builds the Rust engines and returns where one of them is.
 pub fn rust_engine(shell: &Shell, name: &str) -> anyhow::Result<PathBuf> {
     let target = shell.current_dir().join(ENGINES);
     let _folder = shell.push_dir("benchmarks/engines");
-    cmd!(shell, "cargo build --quiet --release --locked --package {name} --target-dir {target}")
+    // All of them at once: alone, each would have its dependencies built with other features.
+    cmd!(shell, "cargo build --quiet --release --locked --workspace --target-dir {target}")
         .quiet()
         .run()
         .with_context(|| format!("building {name}"))?;
