@@ -18,20 +18,23 @@ struct Kernel {
     execute: Execute,
 }
 
+/// The kernel of an operator that this build leaves out.
+const NOT_BUILT: &Kernel = &Kernel { verify: not_built, execute: |operation, _, _| not_built(operation) };
+
 /// The kernel of an operator that has a feature of its own: a build without the feature contains nothing of it.
 macro_rules! built {
     ($feature:tt, $verify:expr, $execute:expr) => {
         if cfg!(feature = $feature) {
-            Kernel { verify: $verify, execute: $execute }
+            const { &Kernel { verify: $verify, execute: $execute } }
         } else {
-            Kernel { verify: not_built, execute: |operation, _, _| not_built(operation) }
+            NOT_BUILT
         }
     };
 }
 
 /// The kernel of an operator. Pointers keep the compiler from merging all kernels into one function, whose stack frame would
 /// be as large as theirs together.
-fn kernel(operator: Operator) -> Kernel {
+fn kernel(operator: Operator) -> &'static Kernel {
     match operator {
         Operator::Conv2d => built!("conv2d", kernels::conv2d::verify, kernels::conv2d::execute),
         Operator::DepthwiseConv2d => {
@@ -80,9 +83,7 @@ fn kernel(operator: Operator) -> Kernel {
             ))
         }
         // There is nothing but float32 that it computes on.
-        Operator::Unary if cfg!(not(feature = "float32")) => {
-            Kernel { verify: not_built, execute: |operation, _, _| not_built(operation) }
-        }
+        Operator::Unary if cfg!(not(feature = "float32")) => NOT_BUILT,
         Operator::Unary => {
             built!("unary", kernels::unary::verify, |operation, memory, _| kernels::unary::execute(
                 operation, memory
