@@ -46,7 +46,6 @@ pub(crate) fn execute(
         low,
         high,
     };
-    #[cfg(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64"))]
     let written = if broadcast::is_plain(operation)? {
         let cells = memory.cells();
         let (left, right) = (cells.input(operation.first_input())?, cells.input(operation.input(1)?)?);
@@ -54,7 +53,5 @@ pub(crate) fn execute(
     } else {
         0
     };
-    #[cfg(not(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64")))]
-    let written = 0;
     broadcast::execute(operation, memory, written, |left, right| job.element(left, right))
 }

@@ -1,11 +1,9 @@
 //! Addition of int8 tensors: for one element, and for many where there are vectors.
 
-#[cfg(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64"))]
 use core::cell::Cell;
 
 use crate::family::Family;
 use crate::fixed_point::scale_rounding_twice;
-#[cfg(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64"))]
 use crate::kernels::memory::Operand;
 
 /// Bits that both terms gain before they are brought to a common scale.
@@ -56,7 +54,10 @@ impl Addition {
 
 /// Adds as many elements as the family has a short way for, from the first one on, and returns their number. The output may be one of the
 /// terms.
-#[cfg(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64"))]
+#[cfg_attr(
+    not(any(dunlin_dsp, target_arch = "aarch64", target_arch = "x86_64")),
+    allow(unused_variables, reason = "the portable kernels have no short way")
+)]
 pub(crate) fn add(
     family: Family,
     job: &Addition,

@@ -141,6 +141,7 @@ pub(crate) struct Workspace<'a> {
     /// To be used as it likes, at least as long as [`needs`] states.
     pub scratch: &'a mut [u8],
     /// What the kernel has prepared when the session was made, as long as [`needs`] states.
+    #[cfg_attr(target_os = "none", allow(dead_code, reason = "a microcontroller prepares nothing"))]
     pub prepared: &'a [u8],
 }
 
