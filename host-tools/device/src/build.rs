@@ -19,6 +19,10 @@ const EMPTY: &str = "empty";
 const CARGO: &str = "curl https://sh.rustup.rs -sSf | sh";
 /// The plugin of the emulator, as cargo names it.
 const PLUGIN: &str = "libdunlin_emulator_plugin.so";
+/// The target whose kernels are plain Rust: compiled for size, as those around assembly are, they would take four fifths more instructions.
+const PLAIN_RUST: &str = "thumbv6m-none-eabi";
+/// Compiles the runtime for speed.
+const FAST: &str = "profile.release.package.dunlin-runtime.opt-level=3";
 /// Lets functions of the runner have fixed addresses, and makes it a program that needs nothing beside itself.
 const STATIC: &str = r#"target.aarch64-unknown-linux-gnu.rustflags=["-Crelocation-model=static", "-Ctarget-feature=+crt-static"]"#;
 /// Links for 64-bit Arm Linux.
@@ -89,6 +93,9 @@ fn build_package(
     if let Some(target) = target {
         require_target(&workspace, target)?;
         cargo.args(["--target", target, "--config", STATIC]);
+        if target == PLAIN_RUST {
+            cargo.args(["--config", FAST]);
+        }
         folder.push(target);
     }
     let built = output(&mut cargo, "cargo", CARGO)?;

@@ -43,8 +43,8 @@ fn check(board: &str, request: &Request) -> RunReport {
     assert_eq!(report.golden_vectors, 1);
     assert!(report.arena.guards_intact && report.arena.shorter_refused, "{:?}", report.arena);
     assert!(report.arena.high_water <= report.arena.planned);
-    // The last tensor ends 14 bytes before the scratch; the scratch of the last family is filled but for 8 bytes.
-    assert!(report.arena.planned - report.arena.high_water < 16, "{:?}", report.arena);
+    // Scratch is rounded up to multiples of 16, and need not be touched to its last bytes.
+    assert!(report.arena.planned - report.arena.high_water < 32, "{:?}", report.arena);
     report
 }
 
