@@ -111,16 +111,31 @@ fn multiply(
 
 /// Adds the products of at most [`SEGMENT`] cells.
 fn add_segment(sums: &mut [i32; LANES], cells: &[WeightCell], values: &[i8]) {
-    for (pair, sums) in sums.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-        let (mut even, mut both) = (0i32, 0i32);
-        for (cell, values) in cells.iter().zip(values.chunks(4)) {
+    // Of the even channel of each pair, and of both.
+    let (mut even, mut both) = ([0i32; LANES / 2], [0i32; LANES / 2]);
+    let mut add = |cell: &WeightCell, values: &[i8; 4]| {
+        for (pair, (even, both)) in even.iter_mut().zip(&mut both).enumerate() {
             for (k, &value) in values.iter().enumerate() {
                 let halfword = cell.halfwords.get(WeightCell::halfword(pair, k)).copied().unwrap_or(0);
-                even = even.wrapping_add(i32::from(halfword as i8) * i32::from(value));
-                both = both.wrapping_add(i32::from(halfword) * i32::from(value));
+                *even = even.wrapping_add(i32::from(halfword as i8) * i32::from(value));
+                *both = both.wrapping_add(i32::from(halfword) * i32::from(value));
             }
         }
-        let [even_sum, odd_sum] = sums;
+    };
+    let (whole, tail) = values.as_chunks::<4>();
+    for (cell, values) in cells.iter().zip(whole) {
+        add(cell, values);
+    }
+    if let (Some(cell), false) = (cells.get(whole.len()), tail.is_empty()) {
+        let mut values = [0; 4];
+        for (value, &source) in values.iter_mut().zip(tail) {
+            *value = source;
+        }
+        add(cell, &values);
+    }
+    for ([even_sum, odd_sum], (even, both)) in
+        sums.as_chunks_mut::<2>().0.iter_mut().zip(even.into_iter().zip(both))
+    {
         *even_sum = even_sum.wrapping_add(even);
         *odd_sum = odd_sum.wrapping_add(both.wrapping_sub(even) >> 8);
     }
