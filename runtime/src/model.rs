@@ -31,6 +31,10 @@ impl<'a> Model<'a> {
         let program = Program::parse(body(section::PROGRAM)?, body(section::WEIGHTS)?)?;
         for &family in engine::BUILT {
             let mut usage = Usage { working: program.header().activation_bytes as usize, prepared: 0 };
+            // Also where no step says it.
+            if usage.working > stated_arena(&program, family) {
+                return Err(Error::MalformedSection(section::PROGRAM));
+            }
             for index in 0..program.steps().len() {
                 let verdict = verify_step(&program, index, family, &mut usage);
                 verdict.map_err(|defect| Error::MalformedStep { step: index as u16, defect })?;

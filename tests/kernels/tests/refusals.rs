@@ -258,6 +258,15 @@ fn scratch() {
     stated[Family::Portable as usize] -= 16;
     let error = Model::open(&builder.build_with_arena(stated)).unwrap_err();
     assert_eq!(error, Error::MalformedStep { step: 0, defect: Defect::Scratch });
+
+    // A program without steps still has tensors, which every family's arena has to hold.
+    let mut passing = lookup();
+    (passing.steps, passing.operands, passing.attributes) = (vec![], vec![], vec![]);
+    let blob = passing.build();
+    let mut stated = Model::open(&blob).unwrap().program().header().arena_bytes;
+    stated[Family::best() as usize] -= 16;
+    let error = Model::open(&passing.build_with_arena(stated)).unwrap_err();
+    assert_eq!(error, Error::MalformedSection(section::PROGRAM));
 }
 
 #[test]
