@@ -26,7 +26,7 @@ pub(crate) mod pool;
 mod requantize;
 
 #[cfg(dunlin_dsp)]
-use super::{Band, Convolution, Dense, Depthwise, Kernels, Workspace};
+use super::{Band, Convolution, Dense, Depthwise, Kernels, Sums, Workspace};
 
 /// Kernels for Cortex-M4, M7 and M33. They exist only in builds for such a target.
 #[cfg(dunlin_dsp)]
@@ -34,6 +34,14 @@ pub(super) struct Dsp;
 
 #[cfg(dunlin_dsp)]
 impl Kernels for Dsp {
+    fn conv2d_sums(&self, job: &Convolution<'_>) -> Sums {
+        conv2d::sums(job)
+    }
+
+    fn depthwise_conv2d_sums(&self, job: &Depthwise<'_>) -> Sums {
+        depthwise::sums(job)
+    }
+
     fn conv2d(&self, job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>) {
         conv2d::conv2d(job, band, workspace.scratch);
     }

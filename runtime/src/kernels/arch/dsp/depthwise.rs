@@ -7,11 +7,15 @@
 mod any_kernel;
 mod three_by_three;
 
-use super::gemm::Sums;
 use super::layout::is_three_by_three;
 use super::requantize::{clamp, classify};
 use crate::format::LANES;
-use crate::kernels::arch::{Band, Depthwise};
+use crate::kernels::arch::{Band, Depthwise, Sums};
+
+/// How far the sums of a layer reach.
+pub(super) fn sums(job: &Depthwise<'_>) -> Sums {
+    classify(job.channels, job.shape.output[2], job.shape.taps())
+}
 
 /// Writes the rows of a band.
 pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, mut band: Band<'_>, scratch: &mut [u8]) {
@@ -25,11 +29,10 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, mut band: Band<'_>, scratch:
     if !is_complete || width == 0 || taps == 0 {
         return;
     }
-    let sums = classify(job.channels, channels, taps);
-    if sums != Sums::Raw && is_three_by_three(&job.shape) {
+    if job.sums != Sums::Raw && is_three_by_three(&job.shape) {
         three_by_three::depthwise_conv2d(job, &mut band, scratch);
     } else {
-        any_kernel::depthwise_conv2d(job, &mut band, sums);
+        any_kernel::depthwise_conv2d(job, &mut band, job.sums);
     }
     clamp(&job.quantization, band.output);
 }

@@ -2,9 +2,8 @@
 
 use core::arch::naked_asm;
 
-use super::gemm::Sums;
 use crate::format::{ChannelBlock, LANES};
-use crate::kernels::arch::OutputQuantization;
+use crate::kernels::arch::{OutputQuantization, Sums};
 
 /// Largest product of a weight and a value.
 const PRODUCT: u64 = 127 * 128;

@@ -5,9 +5,8 @@ use core::ops::Range;
 
 use crate::format::{ChannelBlock, LANES};
 use crate::kernels::arch::dsp::copy::copy_few;
-use crate::kernels::arch::dsp::gemm::Sums;
 use crate::kernels::arch::dsp::requantize::requantize;
-use crate::kernels::arch::{Band, Depthwise};
+use crate::kernels::arch::{Band, Depthwise, Sums};
 use crate::kernels::window::Window;
 
 /// Taps that lie in the input, on one dimension, and where the first of them lies.
