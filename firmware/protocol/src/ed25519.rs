@@ -61,14 +61,31 @@ mod tests {
         for encoding in SMALL_ORDER {
             let point = small_order(encoding);
             assert!(is_weak(&point), "{encoding:x?}");
-            // S = 0 and R the key: holds for some messages, if small orders are let through.
+            // A key of small order, R = r · B and S = r: holds for every message whose hash is a multiple of the order.
+            let r = Scalar::from(77u8);
             let mut signature = [0; 64];
-            signature[..32].copy_from_slice(&point);
-            for message in 0..32u8 {
-                assert!(!verify(&point, &[message], &signature));
-                assert!(!strict(&point, &[message], &signature));
+            signature[..32].copy_from_slice((r * ED25519_BASEPOINT_POINT).compress().as_bytes());
+            signature[32..].copy_from_slice(r.as_bytes());
+            for message in 0..64u8 {
+                assert!(!verify(&point, &[message], &signature), "{encoding:x?}");
+                assert!(!strict(&point, &[message], &signature), "{encoding:x?}");
             }
         }
+    }
+
+    /// R the neutral element and S = k · secret: the equation holds, but the signature gives the secret away.
+    #[test]
+    fn a_signature_with_r_of_small_order_is_refused() {
+        let pair = SigningKey::from_bytes(&[5; 32]);
+        let key = pair.verifying_key().to_bytes();
+        let r = small_order([1, 0]);
+        let hash = Sha512::new().chain_update(r).chain_update(key).chain_update(b"x").finalize();
+        let s = Scalar::from_bytes_mod_order_wide(&hash.into()) * pair.to_scalar();
+        let mut signature = [0; 64];
+        signature[..32].copy_from_slice(&r);
+        signature[32..].copy_from_slice(s.as_bytes());
+        assert!(!verify(&key, b"x", &signature));
+        assert!(!strict(&key, b"x", &signature));
     }
 
     proptest! {
