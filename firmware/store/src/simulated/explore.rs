@@ -12,8 +12,10 @@ use super::{Cut, Operation, Tear};
 /// How densely operations are cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Density {
-    /// Writes are cut behind each of this many bytes.
+    /// Writes of up to 256 bytes (records of journal and outbox) are cut behind each of this many bytes.
     pub write_bytes: u32,
+    /// Longer writes (blocks) are cut behind each of this many bytes.
+    pub long_write_bytes: u32,
     /// Erasures are cut behind each of this many bytes.
     pub erase_bytes: u32,
     /// How often the torn word of each such point gets random bits.
@@ -21,15 +23,19 @@ pub struct Density {
 }
 
 impl Density {
-    /// Every byte of every write, 8 points in an erasure of 4 KiB, twice random bits.
-    pub const FULL: Density = Density { write_bytes: 1, erase_bytes: 512, random: 2 };
+    /// Every byte of every write, every 128 bytes of an erasure, twice random bits.
+    pub const FULL: Density = Density { write_bytes: 1, long_write_bytes: 1, erase_bytes: 128, random: 2 };
 }
 
 /// All cuts of a course whose operations are these: before, behind so many bytes, with random bits of the torn word, and behind
 /// each operation.
 pub fn cuts(trace: &[Operation], density: Density) -> impl Iterator<Item = Cut> {
     trace.iter().enumerate().flat_map(move |(number, operation)| {
-        let stride = if operation.erases { density.erase_bytes } else { density.write_bytes };
+        let stride = match operation {
+            Operation { erases: true, .. } => density.erase_bytes,
+            Operation { length: 0..=256, .. } => density.write_bytes,
+            _ => density.long_write_bytes,
+        };
         let mut tears = std::vec![Tear::Before];
         for bytes in (0..operation.length).step_by(stride.max(1) as usize) {
             if bytes != 0 {
