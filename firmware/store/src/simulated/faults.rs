@@ -64,6 +64,8 @@ impl Tear {
 pub enum Fault {
     /// The driver reports that this operation failed; half of it was done.
     Operation(usize),
+    /// This operation does half of its work and never ends: its future is to be dropped. See [`poll`](super::poll).
+    Stall(usize),
     /// The driver reports that every write into this range fails; half of it is done.
     Program {
         /// Offset of the first byte.
@@ -96,7 +98,7 @@ impl Fault {
             Fault::Operation(failing) => failing == number,
             Fault::Program { from, to } => !erases && touches(from, to),
             Fault::Erase { from, to } => erases && touches(from, to),
-            Fault::StuckBits { .. } => false,
+            Fault::Stall(_) | Fault::StuckBits { .. } => false,
         }
     }
 }

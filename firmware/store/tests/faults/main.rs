@@ -19,6 +19,7 @@
 
 mod device;
 mod failures;
+mod geometry;
 mod install;
 mod outbox;
 mod trial;
