@@ -44,6 +44,9 @@ pub fn cuts(trace: &[Operation], density: Density) -> impl Iterator<Item = Cut> 
             let seed = number as u32 ^ bytes << 16;
             tears.extend((0..density.random).map(|round| Tear::Bits { bytes, seed: seed ^ round << 8 }));
         }
+        if operation.erases {
+            tears.push(Tear::Weak);
+        }
         tears.push(Tear::After { bytes: operation.length });
         tears.into_iter().map(move |tear| Cut { operation: number, tear }).collect::<Vec<_>>()
     })

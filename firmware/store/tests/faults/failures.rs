@@ -163,6 +163,23 @@ fn any_content_of_the_flash_opens() {
 }
 
 #[test]
+fn a_damaged_record_hides_none_behind_it() {
+    let mut store = open(new_flash()).unwrap();
+    let start = store.layout().journal().start as usize;
+    for _ in 0..4 {
+        run(store.begin_boot(BootCause::Power)).unwrap();
+    }
+    let flash = store.into_flash();
+    let end = flash.bytes()[..start + 2048].iter().rposition(|byte| *byte != 0xFF).unwrap() + 1;
+    let record = (end - start).div_ceil(4).next_multiple_of(8);
+    for byte in record..record * 3 {
+        let mut flash = flash.clone();
+        flash.bytes_mut()[start + byte] ^= 0x10;
+        assert_eq!(open(flash).unwrap().state().boots(), 4, "byte {byte}");
+    }
+}
+
+#[test]
 fn a_record_of_an_earlier_use_of_the_sector_does_not_count() {
     // A sector as it was before, behind the opening of now: what an erasure may leave that was cut.
     let mut store = open(new_flash()).unwrap();

@@ -139,7 +139,7 @@ fn what_does_not_fit_is_named() {
         Layout::new(&SimulatedFlash::<64, 4096>::new(65536), sizes).unwrap_err(),
         LayoutError::UnsupportedUnit(64)
     );
-    let huge = Sizes { slot_bytes: u32::MAX & !4095, ..sizes };
+    let huge = Sizes { slot_bytes: !4095, ..sizes };
     assert!(matches!(error(huge), LayoutError::FlashTooSmall { .. }));
     // 128 blocks in a sector.
     let flash = SimulatedFlash::<8, 131_072>::new(4 << 20);
