@@ -127,7 +127,25 @@ fn traffic() -> Vec<Step> {
 
 #[test]
 fn outbox_survives_every_cut() {
-    let start = new_flash();
+    let count =
+        cut_everywhere(&new_flash(), Density { write_bytes: if is_full() { 1 } else { 3 }, ..density() });
+    println!("{count} cuts");
+}
+
+#[test]
+fn outbox_without_a_sector_survives_every_cut() {
+    for sector in 0..3 {
+        let mut flash = new_flash();
+        let start = layout(&flash).reports().start + sector * 2048;
+        flash.fault(Fault::Erase { from: start, to: start + 2048 });
+        flash.fault(Fault::Program { from: start, to: start + 2048 });
+        let count = cut_everywhere(&flash, sparse());
+        println!("{count} cuts without sector {sector}");
+    }
+}
+
+/// Cuts each step of the traffic everywhere, and goes on with some steps more. The number of cuts.
+fn cut_everywhere(start: &Flash, density: Density) -> usize {
     let mut ledger = Ledger::default();
     let mut store = open(start.clone()).unwrap();
     // What is known before each operation of the flash.
@@ -144,7 +162,6 @@ fn outbox_survives_every_cut() {
         let rest = &traffic()[number..];
         let mut whole = open_again(flash.clone());
         ledger.clone().step(&mut whole, rest[0]).unwrap();
-        let density = Density { write_bytes: if is_full() { 1 } else { 3 }, ..density() };
         for cut in cuts(whole.flash().trace(), density) {
             let mut ledger = ledger.clone();
             let mut store = open_again(flash.clone());
@@ -164,7 +181,7 @@ fn outbox_survives_every_cut() {
             count += 1;
         }
     }
-    println!("{count} cuts");
+    count
 }
 
 /// After a restart.
