@@ -12,6 +12,7 @@
 //! | `log.rs`, `next_in_sector`: stop at a damaged record | `a_damaged_record_hides_none_behind_it` |
 //! | `journal.rs`, `write`: open the current sector as well | `the_journal_goes_on_without_a_sector_and_says_when_none_is_left` |
 //! | `outbox.rs`, `rotate`: do not drop the following sector | `outbox_survives_every_cut` |
+//! | `outbox.rs`, `rotate`: drop a living sector without saying so in the reserve | `outbox_without_a_sector_survives_every_cut` |
 //! | `outbox.rs`, `mount`: forget the floor | `outbox_survives_every_cut` |
 //! | `outbox.rs`, `mount`: forget what was acknowledged | `an_acknowledgement_outlives_a_restart` |
 //! | `install.rs`, `step`: trust a received index without hashing it | `wrong_pieces_are_refused` |
