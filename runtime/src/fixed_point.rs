@@ -16,7 +16,7 @@ pub const fn doubling_high_multiply(a: i32, b: i32) -> i32 {
 /// `value / 2^exponent`, rounded half away from zero. `exponent` is taken modulo 32.
 #[inline(always)]
 pub const fn rounding_shift_right(value: i32, exponent: u32) -> i32 {
-    let mask = ((1i64 << (exponent & 31)) - 1) as i32;
+    let mask = ((1u32 << (exponent & 31)) - 1) as i32;
     let remainder = value & mask;
     let threshold = (mask >> 1) + (value < 0) as i32;
     value.wrapping_shr(exponent) + (remainder > threshold) as i32

@@ -135,9 +135,14 @@ fn reciprocal_of_one_plus(a: i32) -> i32 {
     let mut x = START.wrapping_add(multiply(half, SLOPE));
     for _ in 0..3 {
         let error = (1i32 << 29).wrapping_sub(multiply(half, x));
-        x = x.wrapping_add(multiply(x, error).saturating_mul(4));
+        x = x.wrapping_add(doubled(doubled(multiply(x, error))));
     }
-    x.saturating_mul(2)
+    doubled(x)
+}
+
+/// Twice a number, saturating: one instruction of a Cortex-M4, which a multiplication is not.
+fn doubled(a: i32) -> i32 {
+    a.saturating_add(a)
 }
 
 fn row_float32(source: Operand<'_>, target: &[Cell<u8>], indices: Range<usize>) {

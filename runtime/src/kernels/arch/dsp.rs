@@ -15,6 +15,7 @@ mod copy;
 mod dense;
 #[cfg(dunlin_dsp)]
 mod depthwise;
+pub(crate) mod features;
 #[cfg(dunlin_dsp)]
 mod gather;
 #[cfg(dunlin_dsp)]
@@ -24,6 +25,7 @@ pub(crate) mod layout;
 pub(crate) mod pool;
 #[cfg(dunlin_dsp)]
 mod requantize;
+mod scaling;
 
 #[cfg(dunlin_dsp)]
 use super::{Band, Convolution, Dense, Depthwise, Kernels, Workspace};

@@ -4,6 +4,7 @@ use super::copy::copy_few;
 use super::gather::Gather;
 use super::gemm::{Sums, Tile};
 use super::requantize::{NO_BIAS, clamp, classify, requantize};
+use crate::feature::Feature;
 use crate::format::{ChannelBlock, WeightCell};
 use crate::kernels::arch::{Band, Convolution, OutputQuantization};
 
@@ -23,7 +24,8 @@ pub(super) fn conv2d(job: &Convolution<'_>, band: Band<'_>, scratch: &mut [u8]) 
     }
     let columns = columns.as_mut_ptr().cast::<u32>();
     let (mut weights_left, mut channels_left) = (job.weights, job.channels);
-    for index in 0..shape.groups {
+    let groups = if Feature::Conv2dDilationGroups.is_built() { shape.groups } else { 1 };
+    for index in 0..groups {
         let parts = (
             weights_left.split_at_checked(blocks.wrapping_mul(cells)),
             channels_left.split_at_checked(blocks),
@@ -77,6 +79,11 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
+    /// Whether the sums are handed over unscaled.
+    fn is_raw(&self) -> bool {
+        Feature::AnyRequantization.is_built() && self.sums == Sums::Raw
+    }
+
     /// Multiplies both columns.
     ///
     /// # Safety
@@ -85,7 +92,7 @@ impl Group<'_> {
     /// `cells` cells of weights for each block.
     #[inline(never)]
     unsafe fn multiply(&mut self, targets: [*mut i8; 2]) {
-        let quads = if self.sums == Sums::Raw { 0 } else { self.outputs / 4 };
+        let quads = if self.is_raw() { 0 } else { self.outputs / 4 };
         if quads != 0 {
             // SAFETY: as the caller vouches for.
             unsafe { self.tile.multiply(self.weights.as_ptr(), self.channels.as_ptr(), targets, quads) };
@@ -108,7 +115,7 @@ impl Group<'_> {
             let Some(channels) = self.channels.get(block) else { return };
             let weights = self.weights.as_ptr().wrapping_add(block * self.cells).wrapping_byte_add(16 * half);
             let mut values = [[0i8; 4]; 2];
-            if self.sums == Sums::Raw {
+            if self.is_raw() {
                 let mut raw = [[0i32; 4]; 2];
                 // SAFETY: one quad of a block that is there; `raw` has room for eight sums.
                 unsafe { self.tile.multiply(weights, &NO_BIAS, [raw.as_mut_ptr().cast(); 2], 1) };

@@ -10,6 +10,7 @@ mod three_by_three;
 use super::gemm::Sums;
 use super::layout::is_three_by_three;
 use super::requantize::{clamp, classify};
+use crate::feature::Feature;
 use crate::format::LANES;
 use crate::kernels::arch::{Band, Depthwise};
 
@@ -25,11 +26,12 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, mut band: Band<'_>, scratch:
     if !is_complete || width == 0 || taps == 0 {
         return;
     }
-    let sums = classify(job.channels, channels, taps);
-    if sums != Sums::Raw && is_three_by_three(&job.shape) {
+    // A build without the way for other sums has refused them.
+    let is_raw = Feature::AnyRequantization.is_built() && classify(job.channels, channels, taps) == Sums::Raw;
+    if !is_raw && is_three_by_three(&job.shape) {
         three_by_three::depthwise_conv2d(job, &mut band, scratch);
-    } else {
-        any_kernel::depthwise_conv2d(job, &mut band, sums);
+    } else if Feature::DepthwiseAnyKernel.is_built() {
+        any_kernel::depthwise_conv2d(job, &mut band, is_raw);
     }
     clamp(&job.quantization, band.output);
 }

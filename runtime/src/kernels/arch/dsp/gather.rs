@@ -2,6 +2,7 @@
 
 use core::arch::{asm, naked_asm};
 
+use crate::feature::Feature;
 use crate::kernels::arch::{Band, Convolution, ConvolutionShape};
 
 /// The input of a band and how a kernel lies on it.
@@ -44,7 +45,9 @@ impl<'a> Gather<'a> {
         let shape = &job.shape;
         let [_, w, c] = shape.input;
         let window = &shape.columns;
-        let is_contiguous = window.kernel == 1 || shape.groups == 1 && window.dilation == 1;
+        let is_contiguous = !Feature::Conv2dDilationGroups.is_built()
+            || window.kernel == 1
+            || shape.groups == 1 && window.dilation == 1;
         let zero_point = job.quantization.input_zero_point as i8;
         let columns = if is_contiguous { shape.output[1] } else { 0 };
         // Those before see padding, and those behind, where less than a window is left.
@@ -141,7 +144,7 @@ impl<'a> Gather<'a> {
             let start = start.wrapping_add(row.wrapping_mul(self.row_step));
             // SAFETY: one kernel row after the other.
             unsafe {
-                if self.is_contiguous {
+                if self.is_contiguous || !Feature::Conv2dDilationGroups.is_built() {
                     self.edge(start, before, end, target);
                 } else {
                     let line = start

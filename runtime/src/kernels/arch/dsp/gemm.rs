@@ -6,6 +6,7 @@
 
 use core::arch::naked_asm;
 
+pub(super) use super::scaling::Sums;
 use crate::format::{ChannelBlock, WeightCell};
 
 /// Cells after which the sums of two channels that share a word must be told apart: 512 products of at most 2¹⁴ stay below 2²³.
@@ -19,18 +20,6 @@ const CELL_CODE: usize = 104;
 
 /// Bytes of two widened columns for each cell.
 const CELL_BYTES: usize = 16;
-
-/// What becomes of the sums, and how far they reach.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub(super) enum Sums {
-    /// All stay below 2²³, bias included: odd channels take their bias along.
-    Short = 0,
-    /// All stay below 2³⁰, bias included.
-    Long = 1,
-    /// They are handed over without having been scaled, four of the first column, four of the second.
-    Raw = 2,
-}
 
 /// Two columns and the channels to multiply them with. The order of the fields is that of the stack frame.
 #[repr(C)]

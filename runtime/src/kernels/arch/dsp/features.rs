@@ -1,0 +1,48 @@
+//! What a layer needs of the parts that an image may leave out. Compiled for every machine: who builds an image asks.
+
+use super::layout::is_three_by_three;
+use super::scaling::{Sums, bits, classify};
+use crate::feature::{Feature, Features};
+use crate::kernels::arch::{Convolution, Dense, Depthwise};
+
+/// For a convolution.
+#[inline(always)]
+pub(crate) fn conv2d(job: &Convolution<'_>) -> Features {
+    let shape = &job.shape;
+    let mut features = Features::default();
+    features.add(Feature::Conv2dDilationGroups, || {
+        (shape.rows.dilation | shape.columns.dilation) != 1 || shape.groups != 1
+    });
+    features.add(Feature::AnyRequantization, || {
+        let terms = shape.cells().wrapping_mul(4);
+        let groups = if Feature::Conv2dDilationGroups.is_built() { shape.groups } else { 1 };
+        let mut groups = job.channels.chunks(shape.blocks().max(1)).take(groups);
+        groups.any(|channels| classify(channels, shape.channels_out(), terms) == Sums::Raw)
+    });
+    features
+}
+
+/// For a depthwise convolution.
+#[inline(always)]
+pub(crate) fn depthwise_conv2d(job: &Depthwise<'_>) -> Features {
+    let shape = &job.shape;
+    let is_asked = Feature::AnyRequantization.is_asked() || Feature::DepthwiseAnyKernel.is_asked();
+    let is_raw = is_asked && classify(job.channels, shape.output[2], shape.taps()) == Sums::Raw;
+    let mut features = Features::default();
+    features.add(Feature::AnyRequantization, || is_raw);
+    features.add(Feature::DepthwiseAnyKernel, || is_raw || !is_three_by_three(shape));
+    features.add(Feature::DepthwiseStrideTwo, || shape.columns.stride == 2 && is_three_by_three(shape));
+    features
+}
+
+/// For a fully connected layer.
+#[inline(always)]
+pub(crate) fn fully_connected(job: &Dense<'_>) -> Features {
+    let mut features = Features::default();
+    // The kernel scales channels in pairs, by shifts to the right.
+    features.add(Feature::AnyRequantization, || {
+        let [_, exponents] = bits(job.channels, job.outputs.next_multiple_of(2));
+        exponents > 31
+    });
+    features
+}

@@ -1,0 +1,115 @@
+//! When sums can be scaled by one SMMLAR. Compiled for every machine: who builds an image asks whether it needs another way.
+
+use crate::format::{ChannelBlock, LANES};
+
+/// What becomes of the sums, and how far they reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Sums {
+    /// All stay below 2²³, bias included: odd channels take their bias along.
+    Short = 0,
+    /// All stay below 2³⁰, bias included.
+    Long = 1,
+    /// They are handed over without having been scaled, four of the first column, four of the second.
+    Raw = 2,
+}
+
+/// Largest product of a weight and a value.
+const PRODUCT: u64 = 127 * 128;
+
+/// How the kernels may scale sums of `terms` products of these channels.
+///
+/// The kernels compute (u + ⌊(2 · sum · multiplier + 2³¹) / 2³²⌋) >> s, where s = −shift and u = (2 · zero point + 1) · 2^(s − 1), less
+/// one for a negative sum, which rounds half away from zero. That is `scale_rounding_twice` and the zero point for shifts of −22
+/// to −1 and sums below 2³⁰: nothing overflows. (A sum may be negative where its scaled value is 0: (0 − 1 + 2^(s − 1)) >> s is 0 too.)
+#[inline(never)]
+pub(super) fn classify(channels: &[ChannelBlock], count: usize, terms: usize) -> Sums {
+    let Some(channels) = channels.get(..count.div_ceil(LANES)) else { return Sums::Raw };
+    let [biases, exponents] = bits(channels, count);
+    let reach = (terms as u64).saturating_mul(PRODUCT).saturating_add(u64::from(biases) + 1);
+    match reach {
+        _ if exponents > 15 && !are_small(channels, count) => Sums::Raw,
+        0..0x80_0000 => Sums::Short,
+        0..0x4000_0000 => Sums::Long,
+        _ => Sums::Raw,
+    }
+}
+
+/// Whether all shifts are in the range of [`classify`]: few layers have channels that are scaled by less than 2⁻¹⁶.
+#[cold]
+#[inline(never)]
+fn are_small(channels: &[ChannelBlock], count: usize) -> bool {
+    let (mut left, mut is_small) = (count, true);
+    for block in channels {
+        let mut shifts = &block.shift[..];
+        // One by one: this is rare, and small code is better than fast code.
+        while let [shift, behind @ ..] = shifts
+            && left > 0
+        {
+            is_small &= (-22..0).contains(&core::hint::black_box(*shift));
+            (left, shifts) = (left - 1, behind);
+        }
+    }
+    is_small
+}
+
+/// All bits that occur in the magnitude of a bias, or its complement, and in any −1 − shift, of the first `count` channels. Of an odd
+/// number of channels, the bias of the one behind the last counts too.
+#[cfg(not(dunlin_dsp))]
+pub(super) fn bits(channels: &[ChannelBlock], count: usize) -> [u32; 2] {
+    let (biases, shifts) =
+        (channels.iter().flat_map(|block| block.bias), channels.iter().flat_map(|block| block.shift));
+    let magnitude = |bias: i32| (bias ^ (bias >> 31)) as u32;
+    [
+        biases.take(count.next_multiple_of(2)).fold(0, |bits, bias| bits | magnitude(bias)),
+        shifts.take(count).fold(0, |bits, shift| bits | !shift as u32),
+    ]
+}
+
+/// As the one for other machines.
+#[cfg(dunlin_dsp)]
+#[inline(always)]
+pub(super) fn bits(channels: &[ChannelBlock], count: usize) -> [u32; 2] {
+    let mut found = [0; 2];
+    if count != 0 {
+        // SAFETY: `count` channels are there.
+        unsafe { look(channels.as_ptr(), count, &mut found) };
+    }
+    found
+}
+
+/// Writes what [`bits`] returns.
+///
+/// # Safety
+///
+/// There must be as many channels, and at least one.
+#[cfg(dunlin_dsp)]
+#[unsafe(naked)]
+unsafe extern "C" fn look(channels: *const ChannelBlock, count: usize, found: &mut [u32; 2]) {
+    core::arch::naked_asm!(
+        "push {{r4-r9, lr}}",
+        "movs r3, #0",
+        "movs r4, #0",
+        "2:",
+        "movs r5, #4",
+        "3:",
+        "ldrd r8, r9, [r0, #96]",
+        "ldrd r6, r7, [r0], #8",
+        "subs r1, #2",
+        "eor.w r6, r6, r6, asr #31",
+        "eor.w r7, r7, r7, asr #31",
+        "orn r4, r4, r8",
+        "orr.w r3, r3, r6",
+        "it pl",
+        "ornpl r4, r4, r9",
+        "orr.w r3, r3, r7",
+        "ble 4f",
+        "subs r5, #1",
+        "bne 3b",
+        "adds r0, #96",
+        "b 2b",
+        "4:",
+        "strd r3, r4, [r2]",
+        "pop {{r4-r9, pc}}",
+    )
+}
