@@ -15,9 +15,13 @@ pub(crate) fn conv2d(job: &Convolution<'_>) -> Features {
     });
     features.add(Feature::AnyRequantization, || {
         let terms = shape.cells().wrapping_mul(4);
-        let groups = if Feature::Conv2dDilationGroups.is_built() { shape.groups } else { 1 };
-        let mut groups = job.channels.chunks(shape.blocks().max(1)).take(groups);
-        groups.any(|channels| classify(channels, shape.channels_out(), terms) == Sums::Raw)
+        let is_raw = |channels, count| classify(channels, count, terms) == Sums::Raw;
+        if !Feature::Conv2dDilationGroups.is_built() {
+            // More groups than one are refused in any case.
+            return is_raw(job.channels, shape.output[2]);
+        }
+        let mut groups = job.channels.chunks(shape.blocks().max(1));
+        groups.any(|channels| is_raw(channels, shape.channels_out()))
     });
     features
 }
@@ -30,8 +34,9 @@ pub(crate) fn depthwise_conv2d(job: &Depthwise<'_>) -> Features {
     let is_raw = is_asked && classify(job.channels, shape.output[2], shape.taps()) == Sums::Raw;
     let mut features = Features::default();
     features.add(Feature::AnyRequantization, || is_raw);
-    features.add(Feature::DepthwiseAnyKernel, || is_raw || !is_three_by_three(shape));
-    features.add(Feature::DepthwiseStrideTwo, || shape.columns.stride == 2 && is_three_by_three(shape));
+    let is_three_by_three = is_three_by_three(shape);
+    features.add(Feature::DepthwiseAnyKernel, || is_raw || !is_three_by_three);
+    features.add(Feature::DepthwiseStrideTwo, || is_three_by_three && shape.columns.stride == 2);
     features
 }
 
