@@ -13,16 +13,19 @@ pub enum Feature {
     DepthwiseAnyKernel,
     /// Depthwise convolutions with a kernel of 3 × 3 and stride 2.
     DepthwiseStrideTwo,
+    /// Convolutions and depthwise ones whose output channels, in each group, are not a multiple of 4.
+    AnyChannels,
     /// Scaling sums of 2³⁰ and more, by multipliers above 1/2, or by less than 2⁻²².
     AnyRequantization,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Feature; 4] = [
+    pub const ALL: [Feature; 5] = [
         Feature::Conv2dDilationGroups,
         Feature::DepthwiseAnyKernel,
         Feature::DepthwiseStrideTwo,
+        Feature::AnyChannels,
         Feature::AnyRequantization,
     ];
 
@@ -32,6 +35,7 @@ impl Feature {
             Feature::Conv2dDilationGroups => "conv2d_dilation_groups",
             Feature::DepthwiseAnyKernel => "depthwise_any_kernel",
             Feature::DepthwiseStrideTwo => "depthwise_stride_two",
+            Feature::AnyChannels => "any_channels",
             Feature::AnyRequantization => "any_requantization",
         }
     }
@@ -42,6 +46,7 @@ impl Feature {
             Feature::Conv2dDilationGroups => cfg!(feature = "conv2d_dilation_groups"),
             Feature::DepthwiseAnyKernel => cfg!(feature = "depthwise_any_kernel"),
             Feature::DepthwiseStrideTwo => cfg!(feature = "depthwise_stride_two"),
+            Feature::AnyChannels => cfg!(feature = "any_channels"),
             Feature::AnyRequantization => cfg!(feature = "any_requantization"),
         };
         is_chosen || cfg!(not(dunlin_dsp))

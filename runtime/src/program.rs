@@ -209,8 +209,8 @@ impl<'a> Operation<'a> {
     /// # Errors
     /// [`Defect::Attributes`] if the record is not in the table.
     pub fn attributes<T: Pod>(&self) -> Result<&'a T, Defect> {
-        let bytes = self.attribute_bytes(size_of::<T>()).ok_or(Defect::Attributes)?;
-        bytemuck::try_from_bytes(bytes).map_err(|_| Defect::Attributes)
+        let bytes = self.attribute_bytes(size_of::<T>());
+        bytes.and_then(|bytes| bytemuck::try_from_bytes(bytes).ok()).ok_or(Defect::Attributes)
     }
 
     #[inline(never)]
@@ -223,8 +223,8 @@ impl<'a> Operation<'a> {
     /// # Errors
     /// [`Defect::Weights`] if they are not inside the section or not aligned.
     pub fn weights<T: Pod>(&self, offset: u32, count: usize) -> Result<&'a [T], Defect> {
-        let bytes = self.weight_bytes(offset, count.saturating_mul(size_of::<T>())).ok_or(Defect::Weights)?;
-        bytemuck::try_cast_slice(bytes).map_err(|_| Defect::Weights)
+        let bytes = self.weight_bytes(offset, count.saturating_mul(size_of::<T>()));
+        bytes.and_then(|bytes| bytemuck::try_cast_slice(bytes).ok()).ok_or(Defect::Weights)
     }
 
     #[inline(never)]

@@ -7,9 +7,7 @@ use super::Memory;
 use super::memory::{Element, Operand};
 use super::parts::parts;
 use crate::error::Defect;
-use crate::fixed_point::{
-    doubling_high_multiply, is_requantization, rounding_shift_right, scale_rounding_twice,
-};
+use crate::fixed_point::{doubling_high_multiply, is_requantization, rounding_shift_right};
 use crate::format::attributes::Softmax;
 use crate::program::Operation;
 
@@ -90,7 +88,9 @@ fn exponential(attributes: &Softmax, value: &Cell<u8>, largest: i32) -> i32 {
     if difference < attributes.lowest_difference {
         return 0;
     }
-    exponential_of_negative(scale_rounding_twice(difference, attributes.multiplier, attributes.shift))
+    // There is no shift to the right, verified.
+    let scaled = multiply(difference.wrapping_shl(attributes.shift as u32), attributes.multiplier);
+    exponential_of_negative(scaled)
 }
 
 /// e^a in Q0.31 for `a` ≤ 0 in Q5.26.

@@ -97,7 +97,8 @@ impl Group<'_> {
             // SAFETY: as the caller vouches for.
             unsafe { self.tile.multiply(self.weights.as_ptr(), self.channels.as_ptr(), targets, quads) };
         }
-        if quads * 4 != self.outputs {
+        let can_be_left = Feature::AnyChannels.is_built() || Feature::AnyRequantization.is_built();
+        if can_be_left && quads * 4 != self.outputs {
             // SAFETY: likewise.
             unsafe { self.multiply_rest(targets, quads) };
         }

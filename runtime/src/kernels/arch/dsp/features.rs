@@ -13,6 +13,7 @@ pub(crate) fn conv2d(job: &Convolution<'_>) -> Features {
     features.add(Feature::Conv2dDilationGroups, || {
         (shape.rows.dilation | shape.columns.dilation) != 1 || shape.groups != 1
     });
+    features.add(Feature::AnyChannels, || !shape.channels_out().is_multiple_of(4));
     features.add(Feature::AnyRequantization, || {
         let terms = shape.cells().wrapping_mul(4);
         let is_raw = |channels, count| classify(channels, count, terms) == Sums::Raw;
@@ -33,6 +34,7 @@ pub(crate) fn depthwise_conv2d(job: &Depthwise<'_>) -> Features {
     let is_asked = Feature::AnyRequantization.is_asked() || Feature::DepthwiseAnyKernel.is_asked();
     let is_raw = is_asked && classify(job.channels, shape.output[2], shape.taps()) == Sums::Raw;
     let mut features = Features::default();
+    features.add(Feature::AnyChannels, || !shape.output[2].is_multiple_of(4));
     features.add(Feature::AnyRequantization, || is_raw);
     let is_three_by_three = is_three_by_three(shape);
     features.add(Feature::DepthwiseAnyKernel, || is_raw || !is_three_by_three);

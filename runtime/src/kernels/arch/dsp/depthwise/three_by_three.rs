@@ -103,7 +103,7 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch
                     }
                     let values = scratch.add(left * SLOT / 4);
                     let mut whole = seen;
-                    if channels_left < 4 {
+                    if channels_left < 4 && Feature::AnyChannels.is_built() {
                         whole = widen_last(&sources, channels_left, values, seen, band.input);
                     }
                     if whole != 0 {
