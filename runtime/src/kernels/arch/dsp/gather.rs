@@ -196,7 +196,7 @@ impl<'a> Gather<'a> {
     /// # Safety
     ///
     /// As for [`Gather::edge`]; the row must have the cell.
-    #[inline(always)]
+    #[inline(never)]
     unsafe fn word(&self, start: usize, index: usize, before: usize, end: usize, target: *mut u32) {
         let first = 4 * index;
         // The bits of what lies before the end of the image, and of what lies before its start.
