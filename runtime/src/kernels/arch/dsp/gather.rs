@@ -200,7 +200,10 @@ impl<'a> Gather<'a> {
     unsafe fn word(&self, start: usize, index: usize, before: usize, end: usize, target: *mut u32) {
         let first = 4 * index;
         // The bits of what lies before the end of the image, and of what lies before its start.
-        let bits = |count: usize| ((1u64 << (8 * count.saturating_sub(first).min(4))) - 1) as u32;
+        let bits = |count: usize| {
+            let bits = 8 * count.saturating_sub(first).min(4);
+            1u32.checked_shl(bits as u32).unwrap_or(0).wrapping_sub(1)
+        };
         let seen = bits(end) & !bits(before);
         let at = start.wrapping_add(first);
         let values = self.input.get(at..).and_then(|values| values.first_chunk());
