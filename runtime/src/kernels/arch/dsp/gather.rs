@@ -169,7 +169,10 @@ impl<'a> Gather<'a> {
         unsafe {
             fill(target, before / 4, self.padding);
             if before % 4 != 0 {
-                self.word(start, before / 4, before, end, target);
+                let first = before & !3;
+                let behind = if end - first < 4 { u32::MAX << (8 * (end % 4)) } else { 0 };
+                let seen = (u32::MAX << (8 * (before % 4))) & !behind;
+                self.word(start.wrapping_add(first), seen, target.add(first));
             }
             if !whole.is_empty() {
                 if let Some(values) = self.input.get(start.wrapping_add(4 * whole.start)..) {
@@ -184,28 +187,22 @@ impl<'a> Gather<'a> {
             }
             let mut left = whole.end;
             if left < self.row_cells && end > 4 * left {
-                self.word(start, left, before, end, target);
+                // One to three values.
+                let seen = !(u32::MAX << (8 * (end % 4)));
+                self.word(start.wrapping_add(4 * left), seen, target.add(4 * left));
                 left += 1;
             }
             fill(target.add(4 * left), self.row_cells.wrapping_sub(left), self.padding);
         }
     }
 
-    /// Cell `index` of a kernel row that lies partly outside of the image.
+    /// A cell that lies partly outside of the image: the values from `at` on whose bits are set in `seen`, and padding.
     ///
     /// # Safety
     ///
-    /// As for [`Gather::edge`]; the row must have the cell.
+    /// `target` must point to word 0 or 1 of the cell.
     #[inline(never)]
-    unsafe fn word(&self, start: usize, index: usize, before: usize, end: usize, target: *mut u32) {
-        let first = 4 * index;
-        // The bits of what lies before the end of the image, and of what lies before its start.
-        let bits = |count: usize| {
-            let bits = 8 * count.saturating_sub(first).min(4);
-            1u32.checked_shl(bits as u32).unwrap_or(0).wrapping_sub(1)
-        };
-        let seen = bits(end) & !bits(before);
-        let at = start.wrapping_add(first);
+    unsafe fn word(&self, at: usize, seen: u32, target: *mut u32) {
         let values = self.input.get(at..).and_then(|values| values.first_chunk());
         let word = match values {
             Some(values) => u32::from_le_bytes(values.map(|value| value as u8)),
@@ -213,7 +210,7 @@ impl<'a> Gather<'a> {
         };
         let padding = u32::from(self.zero_point as u8) * 0x0101_0101;
         // SAFETY: one cell.
-        unsafe { widen_word(word & seen | padding & !seen, target.add(first)) };
+        unsafe { widen_word(word & seen | padding & !seen, target) };
     }
 
     /// The four values from `at` on, zeros where the input has none.
