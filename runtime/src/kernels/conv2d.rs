@@ -113,6 +113,7 @@ fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Fami
     let mut job = job(operation);
     let job = job.as_mut().map_err(|defect| *defect)?;
     job.shape.flatten();
+    job.sums = kernels.conv2d_sums(job);
     let bands = bands(&job.shape);
     convolution::for_each_band(operation, memory, family, &bands, &mut |mut band, workspace| {
         if job.shape.is_pointwise() {

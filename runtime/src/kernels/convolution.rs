@@ -4,7 +4,7 @@ use bytemuck::Pod;
 
 use super::Memory;
 use super::arch::needs::Needs;
-use super::arch::{self, Band, ConvolutionShape, Layer, OutputQuantization, Rounding, Workspace};
+use super::arch::{self, Band, ConvolutionShape, Layer, OutputQuantization, Rounding, Sums, Workspace};
 use super::bands::{Bands, Overlap, bytes};
 use super::memory::Separate;
 use super::window::Window;
@@ -61,7 +61,7 @@ pub(super) fn layer<'a, W: Pod>(operation: &Operation<'a>, counts: Counts) -> Re
     let channels = operation.weights(attributes.channels_offset, blocks)?;
     let quantization = quantization(operation, Rounding::Twice, &attributes.clamp);
     // The shape again: copied from the records, it does not have to be kept.
-    Ok(Layer { weights, channels, shape: shape(operation, attributes), quantization })
+    Ok(Layer { weights, channels, shape: shape(operation, attributes), quantization, sums: Sums::Raw })
 }
 
 /// The rows of an image in bands of `at_once`.

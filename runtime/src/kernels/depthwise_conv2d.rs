@@ -91,8 +91,10 @@ pub(crate) fn execute(
 #[inline(never)]
 fn execute_int8(operation: &Operation<'_>, memory: &mut Memory<'_>, family: Family) -> Result<(), Defect> {
     let kernels = arch::kernels(family);
-    let job = job(operation);
-    let job = job.as_ref().map_err(|defect| *defect)?;
+    let mut job = job(operation);
+    let job = job.as_mut().map_err(|defect| *defect)?;
+    job.sums = kernels.depthwise_conv2d_sums(job);
+    let job = &*job;
     convolution::for_each_band(operation, memory, family, &bands(&job.shape), &mut |band, workspace| {
         kernels.depthwise_conv2d(job, band, workspace);
     })

@@ -130,11 +130,17 @@ impl Position {
     #[inline(never)]
     pub fn sum(&self, input: &[i8], channel: usize, start: i32) -> [i32; CHANNELS_AT_ONCE] {
         let mut sums = [start; CHANNELS_AT_ONCE];
-        for y in self.rows.clone() {
+        // Whole rows lie side by side.
+        let (rows, count) = match self.columns.len() {
+            columns if columns == self.width => {
+                (self.rows.start..self.rows.end.min(self.rows.start + 1), columns * self.rows.len())
+            }
+            columns => (self.rows.clone(), columns),
+        };
+        for y in rows {
             let row = self.first_row.wrapping_add(y).wrapping_mul(self.width);
             let pixel = row.wrapping_add(self.columns.start).wrapping_mul(self.channels);
             let mut pixels = input.get(pixel.wrapping_add(channel)..).unwrap_or_default();
-            let count = self.columns.len();
             if super::arch::dsp::pool::add_pixels(pixels, self.channels, count, &mut sums) {
                 continue;
             }

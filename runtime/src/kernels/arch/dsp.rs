@@ -28,7 +28,7 @@ mod requantize;
 mod scaling;
 
 #[cfg(dunlin_dsp)]
-use super::{Band, Convolution, Dense, Depthwise, Kernels, Workspace};
+use super::{Band, Convolution, Dense, Depthwise, Kernels, Sums, Workspace};
 
 /// Kernels for Cortex-M4, M7 and M33. They exist only in builds for such a target.
 #[cfg(dunlin_dsp)]
@@ -36,6 +36,14 @@ pub(super) struct Dsp;
 
 #[cfg(dunlin_dsp)]
 impl Kernels for Dsp {
+    fn conv2d_sums(&self, job: &Convolution<'_>) -> Sums {
+        scaling::conv2d(job)
+    }
+
+    fn depthwise_conv2d_sums(&self, job: &Depthwise<'_>) -> Sums {
+        scaling::depthwise_conv2d(job)
+    }
+
     fn conv2d(&self, job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>) {
         conv2d::conv2d(job, band, workspace.scratch);
     }

@@ -101,6 +101,8 @@ pub(crate) struct Layer<'a, W> {
     pub shape: ConvolutionShape,
     /// Zero points and activation.
     pub quantization: OutputQuantization,
+    /// What the kernels have found out about the sums.
+    pub sums: Sums,
 }
 
 /// The weights of conv2d: cells of all blocks of all groups.
@@ -143,6 +145,19 @@ pub(crate) struct Workspace<'a> {
     /// What the kernel has prepared when the session was made, as long as [`needs`] states.
     #[cfg_attr(target_os = "none", allow(dead_code, reason = "a microcontroller prepares nothing"))]
     pub prepared: &'a [u8],
+}
+
+/// How far the sums of a layer reach, and so what kernels may do with them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+#[cfg_attr(not(dunlin_dsp), allow(dead_code, reason = "other families find out when they prepare"))]
+pub(crate) enum Sums {
+    /// All stay below 2²³, bias included.
+    Short = 0,
+    /// All stay below 2³⁰, bias included.
+    Long = 1,
+    /// Nothing is known: they are handed over without having been scaled.
+    Raw = 2,
 }
 
 /// Which of the two functions of [`crate::fixed_point`] scales a sum.
@@ -194,6 +209,16 @@ pub(crate) trait Kernels: Sync {
 
     /// Fills what [`Kernels::fully_connected`] finds in [`Workspace::prepared`].
     fn prepare_fully_connected(&self, _job: &Dense<'_>, _prepared: &mut [u8]) {}
+
+    /// How far the sums of a layer reach: asked for once, before its bands.
+    fn conv2d_sums(&self, _job: &Convolution<'_>) -> Sums {
+        Sums::Raw
+    }
+
+    /// How far the sums of a layer reach: asked for once, before its bands.
+    fn depthwise_conv2d_sums(&self, _job: &Depthwise<'_>) -> Sums {
+        Sums::Raw
+    }
 
     /// Writes the rows of a band.
     fn conv2d(&self, job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>);

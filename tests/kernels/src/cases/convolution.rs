@@ -9,6 +9,8 @@ use crate::random::Random;
 
 /// Input channels of a group: around the 4 of a cell and the 8 of a block. Miri is slow.
 const CHANNELS_IN: &[u32] = if cfg!(miri) { &[3, 8] } else { &[1, 2, 3, 4, 5, 7, 8, 12, 13, 16, 20, 33] };
+/// Input channels whose sums are long: around the 512 values after which kernels that sum two channels at once tell them apart.
+const MANY_CHANNELS_IN: &[u32] = if cfg!(miri) { &[16] } else { &[129, 512, 513, 520, 700, 1030] };
 /// Output channels of a group.
 const CHANNELS_OUT: &[u32] =
     if cfg!(miri) { &[1, 8, 9] } else { &[1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 24, 31, 40, 64, 73] };
@@ -39,10 +41,12 @@ impl Along {
         Along { kernel, stride, dilation, padding, inputs, outputs }
     }
 
-    /// A kernel of 3 with as many elements on both sides as it needs, as most kernels of trained models.
+    /// A kernel of 3 with as many elements on both sides as it needs, as most kernels of trained models, or one more.
     fn plain(random: &mut Random, stride: u32) -> Along {
         let inputs = 1 + random.below(if cfg!(miri) { 3 } else { 9 }) as u32;
-        Along { kernel: 3, stride, dilation: 1, padding: 1, inputs, outputs: inputs.div_ceil(stride) }
+        let padding = choose(random, &[1, 1, 2]);
+        let outputs = (inputs + 2 * (padding - 1)).div_ceil(stride);
+        Along { kernel: 3, stride, dilation: 1, padding, inputs, outputs }
     }
 
     /// A kernel of 1 that sees every element.
@@ -53,6 +57,11 @@ impl Along {
 }
 
 pub fn conv2d(data_type: DataType, random: &mut Random) -> Case {
+    if once_in(random, 8) {
+        let [rows, columns] = [(); 2].map(|()| Along::pointwise(random));
+        let channels = [1, choose(random, MANY_CHANNELS_IN), choose(random, &[1, 5, 8, 19])];
+        return convolution(Operator::Conv2d, data_type, random, [&rows, &columns], channels);
+    }
     let [rows, columns] = if once_in(random, 3) {
         [(); 2].map(|()| Along::pointwise(random))
     } else {

@@ -9,8 +9,8 @@ use crate::random::Random;
 
 /// Output channels: five blocks.
 const OUTPUTS: u32 = 40;
-/// Largest magnitude of sums that leaves room for rounding.
-const TAME: i32 = (1 << 30) - (1 << 16);
+/// Largest magnitude of sums that leaves room for rounding, also where a family bounds them by all bits that any of them has.
+const TAME: i32 = (1 << 29) - 1;
 
 /// `count` cases of `operator`, which is conv2d or fully_connected: sums at and around ties of the rounding, at the ends of their range, and
 /// random ones.

@@ -7,12 +7,11 @@
 mod any_kernel;
 mod three_by_three;
 
-use super::gemm::Sums;
 use super::layout::is_three_by_three;
-use super::requantize::{clamp, classify};
+use super::requantize::clamp;
 use crate::feature::Feature;
 use crate::format::LANES;
-use crate::kernels::arch::{Band, Depthwise};
+use crate::kernels::arch::{Band, Depthwise, Sums};
 
 /// Writes the rows of a band.
 pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, mut band: Band<'_>, scratch: &mut [u8]) {
@@ -26,8 +25,8 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, mut band: Band<'_>, scratch:
     if !is_complete || width == 0 || taps == 0 {
         return;
     }
-    // A build without the way for other sums has refused them.
-    let is_raw = Feature::AnyRequantization.is_built() && classify(job.channels, channels, taps) == Sums::Raw;
+    // A build without the way for other sums, or other kernels, has refused them.
+    let is_raw = Feature::AnyRequantization.is_built() && job.sums == Sums::Raw;
     if !is_raw && is_three_by_three(&job.shape) {
         three_by_three::depthwise_conv2d(job, &mut band, scratch);
     } else if Feature::DepthwiseAnyKernel.is_built() {

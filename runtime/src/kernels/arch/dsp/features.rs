@@ -1,9 +1,9 @@
 //! What a layer needs of the parts that an image may leave out. Compiled for every machine: who builds an image asks.
 
 use super::layout::is_three_by_three;
-use super::scaling::{Sums, bits, classify};
+use super::scaling::{self, bits};
 use crate::feature::{Feature, Features};
-use crate::kernels::arch::{Convolution, Dense, Depthwise};
+use crate::kernels::arch::{Convolution, Dense, Depthwise, Sums};
 
 /// For a convolution.
 #[inline(always)]
@@ -14,16 +14,7 @@ pub(crate) fn conv2d(job: &Convolution<'_>) -> Features {
         (shape.rows.dilation | shape.columns.dilation) != 1 || shape.groups != 1
     });
     features.add(Feature::AnyChannels, || !shape.channels_out().is_multiple_of(4));
-    features.add(Feature::AnyRequantization, || {
-        let terms = shape.cells().wrapping_mul(4);
-        let is_raw = |channels, count| classify(channels, count, terms) == Sums::Raw;
-        if !Feature::Conv2dDilationGroups.is_built() {
-            // More groups than one are refused in any case.
-            return is_raw(job.channels, shape.output[2]);
-        }
-        let mut groups = job.channels.chunks(shape.blocks().max(1));
-        groups.any(|channels| is_raw(channels, shape.channels_out()))
-    });
+    features.add(Feature::AnyRequantization, || scaling::conv2d(job) == Sums::Raw);
     features
 }
 
@@ -32,7 +23,7 @@ pub(crate) fn conv2d(job: &Convolution<'_>) -> Features {
 pub(crate) fn depthwise_conv2d(job: &Depthwise<'_>) -> Features {
     let shape = &job.shape;
     let is_asked = Feature::AnyRequantization.is_asked() || Feature::DepthwiseAnyKernel.is_asked();
-    let is_raw = is_asked && classify(job.channels, shape.output[2], shape.taps()) == Sums::Raw;
+    let is_raw = is_asked && scaling::depthwise_conv2d(job) == Sums::Raw;
     let mut features = Features::default();
     features.add(Feature::AnyChannels, || !shape.output[2].is_multiple_of(4));
     features.add(Feature::AnyRequantization, || is_raw);

@@ -1,6 +1,6 @@
 //! What two output pixels see, widened to 16 bits and interleaved for [`super::gemm`].
 
-use core::arch::{asm, naked_asm};
+use core::arch::naked_asm;
 
 use crate::feature::Feature;
 use crate::kernels::arch::{Band, Convolution, ConvolutionShape};
@@ -126,6 +126,28 @@ impl<'a> Gather<'a> {
         }
     }
 
+    /// Widens what output pixels `x` and `x + 1` see, if neither sees padding, to both columns. Returns whether it did.
+    ///
+    /// # Safety
+    ///
+    /// `target` must point to as many cells of four words as the shape has.
+    #[inline(always)]
+    pub unsafe fn pair(&self, rows: &Rows, x: usize, target: *mut u32) -> bool {
+        let start = rows.start.wrapping_add(x.wrapping_mul(self.pixel_step));
+        let [first, count] = self.whole;
+        let is_whole = x.wrapping_sub(first) < count && x.wrapping_sub(first) + 1 < count;
+        let end = start.wrapping_add(self.pixel_step).wrapping_add(rows.reach);
+        if rows.above | rows.below != 0 || !is_whole || end > self.input.len() {
+            return false;
+        }
+        // SAFETY: the rows inside are all rows of the kernel, and what the second pixel sees lies in the input.
+        unsafe {
+            let source = self.input.as_ptr().add(start);
+            widen_pair(source, target, self.row_cells, rows.inside, self.row_step, self.pixel_step);
+        }
+        true
+    }
+
     /// As [`Gather::column`], for the rows inside: of a pixel that sees padding or the end of the input, or taps that lie apart.
     ///
     /// # Safety
@@ -135,93 +157,112 @@ impl<'a> Gather<'a> {
     unsafe fn partial(&self, rows: &Rows, x: usize, start: usize, mut target: *mut u32) {
         let [_, w, c] = self.shape.input;
         let origin = self.shape.columns.origin(x as u32);
-        let channels = self.shape.channels_in();
-        // Of a kernel row that lies side by side: values of padding before the image, and where it ends.
-        let before = (-origin).max(0) as usize * channels;
-        let end = (w as i32).wrapping_sub(origin).max(0) as usize;
-        let end = end.min(self.shape.columns.kernel as usize).wrapping_mul(channels).max(before);
+        if self.is_contiguous || !Feature::Conv2dDilationGroups.is_built() {
+            let channels = self.shape.channels_in();
+            // Of a kernel row: values of padding before the image, and where it ends.
+            let before = (-origin).max(0) as usize * channels;
+            let end = (w as i32).wrapping_sub(origin).max(0) as usize;
+            let end = end.min(self.shape.columns.kernel as usize).wrapping_mul(channels).max(before);
+            // SAFETY: as the caller vouches for.
+            unsafe { self.edges(rows.inside, start, before, end, target) };
+            return;
+        }
         for row in 0..rows.inside {
-            let start = start.wrapping_add(row.wrapping_mul(self.row_step));
+            let line = start
+                .wrapping_add(row.wrapping_mul(self.row_step))
+                .wrapping_sub((origin as usize).wrapping_mul(c))
+                .wrapping_sub(self.first_channel);
             // SAFETY: one kernel row after the other.
-            unsafe {
-                if self.is_contiguous || !Feature::Conv2dDilationGroups.is_built() {
-                    self.edge(start, before, end, target);
-                } else {
-                    let line = start
-                        .wrapping_sub((origin as usize).wrapping_mul(c))
-                        .wrapping_sub(self.first_channel);
-                    self.taps(self.input.get(line..).unwrap_or_default(), origin, target);
-                }
-            }
+            unsafe { self.taps(self.input.get(line..).unwrap_or_default(), origin, target) };
             target = target.wrapping_add(4 * self.row_cells);
         }
     }
 
-    /// A kernel row of which the values from `before` to `end` lie in the image; `start` is where the first one lies, or would.
+    /// Kernel rows of which the values from `before` to `end` lie in the image; `start` is where the first one lies, or would.
     ///
     /// # Safety
     ///
-    /// As for [`Gather::column`], for one kernel row.
+    /// As for [`Gather::column`], for so many kernel rows.
     #[inline(always)]
-    unsafe fn edge(&self, start: usize, before: usize, end: usize, target: *mut u32) {
+    unsafe fn edges(&self, rows: usize, start: usize, before: usize, end: usize, mut target: *mut u32) {
         let whole = before.div_ceil(4)..(end / 4).max(before.div_ceil(4));
-        // SAFETY: whole cells of the image, and single words, as many as the row has cells.
+        let mut behind = whole.end;
+        // SAFETY: whole cells of the image, and cells that lie in it partly, as many as the rows have.
         unsafe {
-            fill(target, before / 4, self.padding);
             if before % 4 != 0 {
-                let first = before & !3;
-                let behind = if end - first < 4 { u32::MAX << (8 * (end % 4)) } else { 0 };
-                let seen = (u32::MAX << (8 * (before % 4))) & !behind;
-                self.word(start.wrapping_add(first), seen, target.add(first));
+                self.cells(rows, start, before / 4, before, end, target);
             }
-            if !whole.is_empty() {
-                if let Some(values) = self.input.get(start.wrapping_add(4 * whole.start)..) {
-                    widen(
-                        values.as_ptr(),
-                        target.add(4 * whole.start),
-                        whole.len().min(values.len() / 4),
-                        1,
-                        0,
-                    );
+            if behind < self.row_cells && end > 4 * behind {
+                self.cells(rows, start, behind, before, end, target);
+                behind += 1;
+            }
+            let behind = behind..self.row_cells;
+            if before < 4 && whole.is_empty() && behind.is_empty() {
+                return;
+            }
+            for row in 0..rows {
+                fill(target, before / 4, self.padding);
+                let first = start.wrapping_add(row.wrapping_mul(self.row_step)).wrapping_add(4 * whole.start);
+                if let (false, Some(values)) = (whole.is_empty(), self.input.get(first..)) {
+                    let cells = whole.len().min(values.len() / 4);
+                    widen(values.as_ptr(), target.add(4 * whole.start), cells, 1, 0);
                 }
+                fill(target.wrapping_add(4 * behind.start), behind.len(), self.padding);
+                target = target.wrapping_add(4 * self.row_cells);
             }
-            let mut left = whole.end;
-            if left < self.row_cells && end > 4 * left {
-                // One to three values.
-                let seen = !(u32::MAX << (8 * (end % 4)));
-                self.word(start.wrapping_add(4 * left), seen, target.add(4 * left));
-                left += 1;
-            }
-            fill(target.add(4 * left), self.row_cells.wrapping_sub(left), self.padding);
         }
     }
 
-    /// A cell that lies partly outside of the image: the values from `at` on whose bits are set in `seen`, and padding.
+    /// Cell `index` of kernel rows that lie partly outside of the image.
     ///
     /// # Safety
     ///
-    /// `target` must point to word 0 or 1 of the cell.
+    /// As for [`Gather::edges`]; the rows must have the cell.
     #[inline(never)]
-    unsafe fn word(&self, at: usize, seen: u32, target: *mut u32) {
-        let values = self.input.get(at..).and_then(|values| values.first_chunk());
-        let word = match values {
-            Some(values) => u32::from_le_bytes(values.map(|value| value as u8)),
-            None => self.word_by_bytes(at),
-        };
-        let padding = u32::from(self.zero_point as u8) * 0x0101_0101;
-        // SAFETY: one cell.
-        unsafe { widen_word(word & seen | padding & !seen, target) };
+    unsafe fn cells(
+        &self,
+        rows: usize,
+        start: usize,
+        index: usize,
+        before: usize,
+        end: usize,
+        target: *mut u32,
+    ) {
+        let first = 4 * index;
+        // The bits of what lies before the end of the image, and of what lies before its start.
+        let bits = |count: usize| ((1u64 << (8 * count.saturating_sub(first).min(4))) - 1) as u32;
+        let seen = bits(end) & !bits(before);
+        let padding = u32::from(self.zero_point as u8) * 0x0101_0101 & !seen;
+        let row_bytes = 16 * self.row_cells;
+        let (mut at, mut target, mut left) = (start.wrapping_add(first), target.wrapping_add(first), rows);
+        while left > 0 {
+            // The words of the first row may begin before the input, and those of the last ones end behind it.
+            let last = left.wrapping_sub(1).wrapping_mul(self.row_step);
+            let is_inside = |at: usize| at < self.input.len() && self.input.len() - at >= 4;
+            let count = if is_inside(at) && is_inside(at.wrapping_add(last)) { left } else { 1 };
+            let word;
+            let source = if is_inside(at) {
+                self.input.as_ptr().wrapping_add(at)
+            } else {
+                word = self.word(at);
+                word.as_ptr()
+            };
+            // SAFETY: as many words, and one cell of as many rows.
+            unsafe { widen_masked(source, target, count, self.row_step, row_bytes, &[seen, padding]) };
+            at = at.wrapping_add(self.row_step);
+            target = target.wrapping_byte_add(row_bytes);
+            left -= count;
+        }
     }
-
     /// The four values from `at` on, zeros where the input has none.
     #[cold]
     #[inline(never)]
-    fn word_by_bytes(&self, at: usize) -> u32 {
+    fn word(&self, at: usize) -> [i8; 4] {
         let mut word = [0; 4];
         for (k, value) in word.iter_mut().enumerate() {
-            *value = self.input.get(at.wrapping_add(k)).map_or(0, |&value| value as u8);
+            *value = self.input.get(at.wrapping_add(k)).copied().unwrap_or_default();
         }
-        u32::from_le_bytes(word)
+        word
     }
 
     /// A kernel row whose taps do not lie side by side.
@@ -269,29 +310,6 @@ impl<'a> Gather<'a> {
     }
 }
 
-/// Widens one cell.
-///
-/// # Safety
-///
-/// `target` must point to word 0 or 1 of it.
-#[inline(always)]
-unsafe fn widen_word(word: u32, target: *mut u32) {
-    // SAFETY: writes two words, two apart.
-    unsafe {
-        asm!(
-            "sxtb16 {even}, {word}",
-            "sxtb16 {odd}, {word}, ror #8",
-            "str {even}, [{target}]",
-            "str {odd}, [{target}, #8]",
-            word = in(reg) word,
-            target = in(reg) target,
-            even = out(reg) _,
-            odd = out(reg) _,
-            options(nostack, preserves_flags)
-        );
-    }
-}
-
 /// Writes `value`, twice 16 bits, to both words of a column in each of `cells` cells.
 ///
 /// # Safety
@@ -313,6 +331,19 @@ unsafe extern "C" fn fill_some(target: *mut u32, cells: usize, value: u32) {
     naked_asm!("2:", "str r2, [r0, #8]", "str r2, [r0], #16", "subs r1, #1", "bne 2b", "bx lr")
 }
 
+/// One cell of one column.
+macro_rules! widen_one {
+    () => {
+        concat!(
+            "ldr r5, [r0], #4\n",
+            "sxtb16 r6, r5\n",
+            "sxtb16 r5, r5, ror #8\n",
+            "str r5, [r1, #8]\n",
+            "str r6, [r1], #16\n",
+        )
+    };
+}
+
 /// Widens `cells` times four values of each of `rows` rows, one `step` bytes behind the other, to words 0 and 2 of a cell each.
 ///
 /// # Safety
@@ -321,62 +352,111 @@ unsafe extern "C" fn fill_some(target: *mut u32, cells: usize, value: u32) {
 #[unsafe(naked)]
 unsafe extern "C" fn widen(source: *const i8, target: *mut u32, cells: usize, rows: usize, step: usize) {
     naked_asm!(
-        "push {{r4-r8, lr}}",
-        "ldr r4, [sp, #24]",
+        "push {{r4-r6, lr}}",
+        "ldr r4, [sp, #16]",
         "sub.w r4, r4, r2, lsl #2",
         "1:",
-        "lsls r5, r2, #31",
-        "beq 2f",
-        "ldr r6, [r0], #4",
-        "sxtb16 r7, r6",
-        "sxtb16 r6, r6, ror #8",
-        "str r6, [r1, #8]",
-        "str r7, [r1], #16",
+        "lsrs.w r12, r2, #1",
+        "bcc 2f",
+        widen_one!(),
+        "beq 3f",
         "2:",
-        "lsls r5, r2, #30",
-        "bpl 3f",
-        "ldr r6, [r0], #4",
-        "ldr r7, [r0], #4",
-        "sxtb16 r8, r6",
-        "sxtb16 r6, r6, ror #8",
-        "str r8, [r1]",
-        "str r6, [r1, #8]",
-        "sxtb16 r8, r7",
-        "sxtb16 r7, r7, ror #8",
-        "str.w r8, [r1, #16]",
-        "str r7, [r1, #24]",
-        "adds r1, #32",
+        widen_one!(),
+        widen_one!(),
+        "subs.w r12, r12, #1",
+        "bne 2b",
         "3:",
-        "lsrs r5, r2, #2",
-        "beq 5f",
-        "4:",
-        "ldr r6, [r0], #4",
-        "ldr r7, [r0], #4",
-        "ldr r8, [r0], #4",
-        "ldr r12, [r0], #4",
-        "sxtb16 lr, r6",
-        "sxtb16 r6, r6, ror #8",
-        "str.w lr, [r1]",
-        "str r6, [r1, #8]",
-        "sxtb16 lr, r7",
-        "sxtb16 r7, r7, ror #8",
-        "str.w lr, [r1, #16]",
-        "str r7, [r1, #24]",
-        "sxtb16 lr, r8",
-        "sxtb16 r8, r8, ror #8",
-        "str.w lr, [r1, #32]",
-        "str.w r8, [r1, #40]",
-        "sxtb16 lr, r12",
-        "sxtb16 r12, r12, ror #8",
-        "str.w r12, [r1, #56]",
-        "str.w lr, [r1, #48]",
-        "adds r1, #64",
-        "subs r5, #1",
-        "bne 4b",
-        "5:",
         "add r0, r4",
         "subs r3, #1",
         "bne 1b",
-        "pop {{r4-r8, pc}}",
+        "pop {{r4-r6, pc}}",
+    )
+}
+
+/// Widens the word at the start of each of `rows` rows, one `step` bytes behind the other, to a cell each, `target_step` bytes apart: its
+/// bits in `masks[0]`, and those of `masks[1]` instead of the others.
+///
+/// # Safety
+///
+/// There must be as many words, at any address, `rows` not be 0, and `target` point to word 0 or 1 of as many cells.
+#[unsafe(naked)]
+unsafe extern "C" fn widen_masked(
+    source: *const i8,
+    target: *mut u32,
+    rows: usize,
+    step: usize,
+    target_step: usize,
+    masks: &[u32; 2],
+) {
+    naked_asm!(
+        "push {{r4-r6, lr}}",
+        "ldrd r4, r5, [sp, #16]",
+        "ldrd r5, r6, [r5]",
+        "2:",
+        "ldr.w r12, [r0]",
+        "add r0, r3",
+        "and.w r12, r12, r5",
+        "orr.w r12, r12, r6",
+        "sxtb16 lr, r12",
+        "sxtb16 r12, r12, ror #8",
+        "str.w r12, [r1, #8]",
+        "str.w lr, [r1]",
+        "add r1, r4",
+        "subs r2, #1",
+        "bne 2b",
+        "pop {{r4-r6, pc}}",
+    )
+}
+
+/// One cell of two columns.
+macro_rules! widen_two {
+    () => {
+        concat!(
+            "ldr r6, [r0], #4\n",
+            "ldr r7, [r5], #4\n",
+            "sxtb16 r8, r6\n",
+            "sxtb16 r9, r7\n",
+            "sxtb16 r10, r6, ror #8\n",
+            "sxtb16 r11, r7, ror #8\n",
+            "stm r1!, {{r8-r11}}\n",
+        )
+    };
+}
+
+/// As [`widen`], for two columns, of which the second begins `second` bytes behind the first.
+///
+/// # Safety
+///
+/// As for [`widen`], for both; `target` must point to whole cells.
+#[unsafe(naked)]
+unsafe extern "C" fn widen_pair(
+    source: *const i8,
+    target: *mut u32,
+    cells: usize,
+    rows: usize,
+    step: usize,
+    second: usize,
+) {
+    naked_asm!(
+        "push {{r4-r11, lr}}",
+        "ldrd r4, r5, [sp, #36]",
+        "add r5, r0",
+        "sub.w r4, r4, r2, lsl #2",
+        "1:",
+        "lsrs.w r12, r2, #1",
+        "bcc 2f",
+        widen_two!(),
+        "beq 3f",
+        "2:",
+        widen_two!(),
+        widen_two!(),
+        "subs.w r12, r12, #1",
+        "bne 2b",
+        "3:",
+        "add r0, r4",
+        "add r5, r4",
+        "subs r3, #1",
+        "bne 1b",
+        "pop {{r4-r11, pc}}",
     )
 }

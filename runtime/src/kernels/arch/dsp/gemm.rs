@@ -6,8 +6,8 @@
 
 use core::arch::naked_asm;
 
-pub(super) use super::scaling::Sums;
 use crate::format::{ChannelBlock, WeightCell};
+use crate::kernels::arch::Sums;
 
 /// Cells after which the sums of two channels that share a word must be told apart: 512 products of at most 2¹⁴ stay below 2²³.
 const SEGMENT: usize = 128;
@@ -16,7 +16,7 @@ const SEGMENT: usize = 128;
 const UNROLLED: usize = 8;
 
 /// Bytes of the instructions of one cell.
-const CELL_CODE: usize = 104;
+const CELL_CODE: usize = 96;
 
 /// Bytes of two widened columns for each cell.
 const CELL_BYTES: usize = 16;
@@ -26,85 +26,84 @@ const CELL_BYTES: usize = 16;
 pub(super) struct Tile {
     /// For each cell four words: values 0 and 2 of the first column and of the second, values 1 and 3 likewise.
     columns: *const u32,
+    weights: *const WeightCell,
+    /// Bytes of the loop that are left out when it is entered.
     entry: usize,
     segment_end: *const u32,
     channels: *const ChannelBlock,
     /// 2 · zero point of the output + 1.
     rounding: i32,
-    weights: *const WeightCell,
-    quads: usize,
-    /// Outputs of the two columns, or only the first, for eight raw sums.
+    /// Behind the last block whose first half is multiplied.
+    channels_end: *const ChannelBlock,
+    /// Outputs of the two columns, or only the first, for eight raw sums: four of the first column, four of the second.
     outputs: [*mut i8; 2],
-    columns_end: *const u32,
+    /// Whether odd channels take their bias along, and whether sums are scaled.
     sums: Sums,
-    quads_behind: usize,
+    columns_end: *const u32,
+    /// The second half of the block behind the last whose second half is multiplied; null if there is none.
+    second_end: *const ChannelBlock,
 }
 
 impl Tile {
-    /// A tile of two columns of `cells` cells (at least 1).
-    ///
-    /// # Safety
-    ///
-    /// `columns` must point to `cells` times four words.
-    pub unsafe fn new(columns: *const u32, cells: usize, zero_point: i32, sums: Sums) -> Tile {
+    /// Two columns of `cells` cells (at least 1) and `quads` times four channels.
+    pub fn new(
+        columns: *const u32,
+        cells: usize,
+        zero_point: i32,
+        sums: Sums,
+        weights: *const WeightCell,
+        channels: *const ChannelBlock,
+        quads: usize,
+    ) -> Tile {
         let first = cells.wrapping_sub(1) % UNROLLED + 1;
         let segment = cells.wrapping_sub(1) % SEGMENT + 1;
+        let second_end = channels.wrapping_byte_add(16).wrapping_add(quads / 2);
         Tile {
             columns,
+            weights,
             entry: (UNROLLED - first) * CELL_CODE,
             segment_end: columns.wrapping_add(4 * segment),
-            channels: core::ptr::null(),
+            channels,
             rounding: zero_point.wrapping_mul(2).wrapping_add(1),
-            weights: core::ptr::null(),
-            quads: 0,
+            channels_end: channels.wrapping_add(quads.div_ceil(2)),
             outputs: [core::ptr::null_mut(); 2],
-            columns_end: columns.wrapping_add(cells.wrapping_mul(4)),
             sums,
-            quads_behind: 0,
+            columns_end: columns.wrapping_add(cells.wrapping_mul(4)),
+            second_end: if quads < 2 { core::ptr::null() } else { second_end },
         }
     }
 
-    /// Multiplies the columns with `quads` times four channels from `weights` on.
+    /// Multiplies the columns with the channels.
     ///
     /// # Safety
     ///
-    /// The columns must be there still, at an address of words. `weights` must point, at such an address, to the first channels of a
-    /// block (or, for one quad alone, to either half of one), `channels` to the channel block (or the same half); both to as many as
-    /// the quads need. Both outputs must have
-    /// room for `4 · quads` values, or the first one, aligned for words, for eight sums if the sums are raw; then there is one quad.
-    pub unsafe fn multiply(
-        &mut self,
-        weights: *const WeightCell,
-        channels: *const ChannelBlock,
-        outputs: [*mut i8; 2],
-        quads: usize,
-    ) {
-        self.weights = weights;
-        self.channels = channels;
+    /// The tile must have columns of as many cells, times four words, and at least one quad. Its weights must be, at an address of words,
+    /// the first channels of a block (or, for one quad alone, either half of one), its channels the channel block (or the same half); both
+    /// as many as the quads need. Both outputs must have room for `4 · quads` values, or the first one, aligned for words, for eight sums
+    /// if the sums are raw; then there is one quad.
+    pub unsafe fn multiply(&mut self, outputs: [*mut i8; 2]) {
         self.outputs = outputs;
-        self.quads = quads.div_ceil(2);
-        self.quads_behind = quads / 2;
-        // SAFETY: the tile is complete, and the caller vouches for what it points to.
+        // SAFETY: the caller vouches for what the tile points to.
         unsafe { multiply(self) }
     }
 }
 
 /// One cell: r0 columns, r1 weights; r4 to r7 both channels, r8 to r11 even channels, of the first pair and first column, first pair
-/// and second column, and so on. Four LDRs in a row take a cycle less than two LDRDs; half and half, for what reads the code counts too.
+/// and second column, and so on.
 macro_rules! cell {
     () => {
-        concat!(
-            half!("ldr.w r2, [r0], #4\nldr.w r3, [r0], #4\nldr.w r12, [r1], #4\nldr.w lr, [r1], #4\n"),
-            half!("ldrd r2, r3, [r0], #8\nldrd r12, lr, [r1], #24\n"),
-        )
+        concat!(half!("8"), half!("24"))
     };
 }
 
-/// Two values of K, whose words `$load` loads.
+/// Two values of K. The weights behind them are `$next` bytes away.
 macro_rules! half {
-    ($load:literal) => {
+    ($next:literal) => {
         concat!(
-            $load,
+            "ldrd r2, r3, [r0], #8\n",
+            "ldrd r12, lr, [r1], #",
+            $next,
+            "\n",
             "smlad r4, r12, r2, r4\n",
             "smlad r5, r12, r3, r5\n",
             "smlad r6, lr, r2, r6\n",
@@ -206,52 +205,57 @@ macro_rules! fold {
 /// See [`Tile::multiply`].
 #[unsafe(naked)]
 unsafe extern "C" fn multiply(tile: *const Tile) {
-    // Stack: 0 columns, 4 entry, 8 end of the segment, 12 channels, 16 rounding, 20 weights, 24 quads, 28 and 32 outputs,
-    // 36 end of the columns, 40 sums, 44 quads behind, 48 tile, 52 end of the first segment, 56 to 68 sums of the odd channels.
+    // Stack: 0 columns, 4 weights, 8 where the loop starts, 12 end of the segment, 16 channels, 20 rounding, 24 end of the channels, 28 and
+    // 32 outputs, 36 where the loop ends, 40 end of the columns, 44 end of the second halves, 48 tile, 52 end of the first segment, 56
+    // where the loop is entered, 60 sums, 64 to 76 sums of the odd channels.
     naked_asm!(
         "push {{r4-r11, lr}}",
-        "sub sp, #76",
+        "sub sp, #84",
         "mov r12, r0",
         "ldm r12!, {{r0-r7}}",
         "ldm r12!, {{r8-r11}}",
         "adr.w lr, 3f",
-        "adds r1, r1, lr",
-        "adds r1, #1",
-        "stm sp, {{r0-r11}}",
+        "adds r2, r2, lr",
+        "adds r2, #1",
+        "strd r3, r2, [sp, #52]",
+        "str.w r9, [sp, #60]",
         "sub.w r12, r12, #48",
         "str.w r12, [sp, #48]",
-        "str r2, [sp, #52]",
+        "adr.w lr, 9f",
+        "cmp.w r9, #0",
+        "beq 1f",
+        "adr.w r2, 4f",
+        "adds r2, #1",
+        "adr.w lr, 5f",
+        "1:",
+        "add.w r9, lr, #1",
+        "stm sp, {{r0-r11}}",
         // Four channels.
         "2:",
-        "ldr r2, [sp, #12]",
-        "ldr r3, [sp, #40]",
-        "ldr.w r8, [r2]",
-        "ldr.w r12, [r2, #4]",
-        "ldr.w r10, [r2, #8]",
-        "ldr.w lr, [r2, #12]",
+        "ldr r3, [sp, #16]",
+        "ldm.w r3, {{r8-r11}}",
+        "ldrd r0, r1, [sp, #0]",
+        "add.w r4, r8, r9, lsl #8",
+        "add.w r6, r10, r11, lsl #8",
         "mov r9, r8",
         "mov r11, r10",
-        "cbnz r3, 4f",
-        "add.w r4, r8, r12, lsl #8",
-        "add.w r6, r10, lr, lsl #8",
         "mov r5, r4",
         "mov r7, r6",
-        "ldr r0, [sp, #0]",
-        "ldr r1, [sp, #20]",
-        "ldr.w pc, [sp, #4]",
+        "ldr.w pc, [sp, #8]",
         // Long sums: odd channels start at their bias on the stack.
+        ".p2align 2",
         "4:",
-        "strd r12, r12, [sp, #56]",
-        "strd lr, lr, [sp, #64]",
+        "ldr.w r12, [r3, #4]",
+        "ldr.w lr, [r3, #12]",
+        "strd r12, r12, [sp, #64]",
+        "strd lr, lr, [sp, #72]",
         "ldr r2, [sp, #52]",
-        "str r2, [sp, #8]",
+        "str r2, [sp, #12]",
         "mov r4, r8",
         "mov r5, r8",
         "mov r6, r10",
         "mov r7, r10",
-        "ldr r0, [sp, #0]",
-        "ldr r1, [sp, #20]",
-        "ldr.w pc, [sp, #4]",
+        "ldr.w pc, [sp, #56]",
         ".p2align 2",
         "3:",
         cell!(),
@@ -262,12 +266,11 @@ unsafe extern "C" fn multiply(tile: *const Tile) {
         cell!(),
         cell!(),
         cell!(),
-        "ldr.w r12, [sp, #8]",
-        "cmp r0, r12",
+        "ldr.w r12, [sp, #12]",
+        "cmp.w r0, r12",
         "bne.w 3b",
-        "ldr r3, [sp, #40]",
-        "cmp r3, #0",
-        "bne.w 5f",
+        "ldr.w pc, [sp, #36]",
+        "9:",
         "sub.w r4, r4, r8",
         "sub.w r5, r5, r9",
         "sub.w r6, r6, r10",
@@ -278,16 +281,14 @@ unsafe extern "C" fn multiply(tile: *const Tile) {
         "asr.w r7, r7, #7",
         // Doubled odd sums in r4 to r7, even ones as they are.
         "6:",
-        "str r1, [sp, #20]",
-        "ldr r0, [sp, #12]",
-        "ldr r1, [sp, #16]",
+        "str r1, [sp, #4]",
+        "ldrd r0, r1, [sp, #16]",
         scale!("lsl.w r8, r8, #1\nlsl.w r9, r9, #1\n", "r8", "r9", "64", "96"),
         scale!("", "r4", "r5", "68", "100"),
         scale!("lsl.w r10, r10, #1\nlsl.w r11, r11, #1\n", "r10", "r11", "72", "104"),
         scale!("", "r6", "r7", "76", "108"),
         "adds r0, #128",
-        "ldr r2, [sp, #28]",
-        "ldr r3, [sp, #32]",
+        "ldrd r2, r3, [sp, #28]",
         "ldr r1, [sp, #24]",
         // The second column first: it may be a mere stand-in beside the last pixel.
         "strb.w r5, [r3, #1]",
@@ -298,11 +299,9 @@ unsafe extern "C" fn multiply(tile: *const Tile) {
         "strb.w r10, [r2, #2]",
         "strb.w r6, [r2, #3]",
         "strb.w r8, [r2], #8",
-        "str r0, [sp, #12]",
-        "str r2, [sp, #28]",
-        "str r3, [sp, #32]",
-        "subs r1, #1",
-        "str r1, [sp, #24]",
+        "str r0, [sp, #16]",
+        "strd r2, r3, [sp, #28]",
+        "cmp r0, r1",
         "bne.w 2b",
         // The second halves of the blocks.
         "ldr r1, [sp, #44]",
@@ -311,38 +310,37 @@ unsafe extern "C" fn multiply(tile: *const Tile) {
         "str r1, [sp, #24]",
         "str r0, [sp, #44]",
         "ldr r0, [sp, #48]",
-        "ldr r1, [r0, #12]",
-        "ldr r2, [r0, #20]",
-        "ldr r3, [r0, #28]",
-        "ldr r4, [r0, #32]",
+        "ldr r1, [r0, #16]",
+        "ldr r2, [r0, #4]",
+        "ldrd r3, r4, [r0, #28]",
         "adds r1, #16",
         "adds r2, #16",
         "adds r3, #4",
         "adds r4, #4",
-        "str r1, [sp, #12]",
-        "str r2, [sp, #20]",
-        "str r3, [sp, #28]",
-        "str r4, [sp, #32]",
+        "str r1, [sp, #16]",
+        "str r2, [sp, #4]",
+        "strd r3, r4, [sp, #28]",
         "b.w 2b",
         "7:",
-        "add sp, #76",
+        "add sp, #84",
         "pop {{r4-r11, pc}}",
         // The end of a segment.
+        ".p2align 2",
         "5:",
-        fold!("r4", "r8", "56"),
-        fold!("r5", "r9", "60"),
-        fold!("r6", "r10", "64"),
-        fold!("r7", "r11", "68"),
-        "ldr r3, [sp, #36]",
-        "ldr r2, [sp, #8]",
+        fold!("r4", "r8", "64"),
+        fold!("r5", "r9", "68"),
+        fold!("r6", "r10", "72"),
+        fold!("r7", "r11", "76"),
+        "ldr r3, [sp, #40]",
+        "ldr r2, [sp, #12]",
         "cmp r2, r3",
         "it ne",
         "addne.w r2, r2, #2048",
-        "str r2, [sp, #8]",
+        "str r2, [sp, #12]",
         "bne.w 3b",
-        "ldrd r4, r5, [sp, #56]",
-        "ldrd r6, r7, [sp, #64]",
-        "ldr r3, [sp, #40]",
+        "ldrd r4, r5, [sp, #64]",
+        "ldrd r6, r7, [sp, #72]",
+        "ldr r3, [sp, #60]",
         "cmp r3, #2",
         "beq 8f",
         "lsls r4, r4, #1",

@@ -1,6 +1,5 @@
 //! The way for sums that cannot be scaled by one SMMLAR, and activations.
 
-pub(super) use super::scaling::classify;
 use crate::format::{ChannelBlock, LANES};
 use crate::kernels::arch::OutputQuantization;
 

@@ -1,21 +1,26 @@
 //! When sums can be scaled by one SMMLAR. Compiled for every machine: who builds an image asks whether it needs another way.
 
+use crate::feature::Feature;
 use crate::format::{ChannelBlock, LANES};
-
-/// What becomes of the sums, and how far they reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub(super) enum Sums {
-    /// All stay below 2²³, bias included: odd channels take their bias along.
-    Short = 0,
-    /// All stay below 2³⁰, bias included.
-    Long = 1,
-    /// They are handed over without having been scaled, four of the first column, four of the second.
-    Raw = 2,
-}
+use crate::kernels::arch::{Convolution, Depthwise, Sums};
 
 /// Largest product of a weight and a value.
 const PRODUCT: u64 = 127 * 128;
+
+/// How far the sums of a convolution reach, those of the group that reaches farthest.
+pub(super) fn conv2d(job: &Convolution<'_>) -> Sums {
+    let (terms, outputs) = (job.shape.cells().wrapping_mul(4), job.shape.channels_out());
+    if !Feature::Conv2dDilationGroups.is_built() {
+        return classify(job.channels, outputs, terms);
+    }
+    let groups = job.channels.chunks(job.shape.blocks().max(1));
+    groups.map(|channels| classify(channels, outputs, terms)).max().unwrap_or(Sums::Raw)
+}
+
+/// How far the sums of a depthwise convolution reach.
+pub(super) fn depthwise_conv2d(job: &Depthwise<'_>) -> Sums {
+    classify(job.channels, job.shape.output[2], job.shape.taps())
+}
 
 /// How the kernels may scale sums of `terms` products of these channels.
 ///
@@ -23,7 +28,7 @@ const PRODUCT: u64 = 127 * 128;
 /// one for a negative sum, which rounds half away from zero. That is `scale_rounding_twice` and the zero point for shifts of −22
 /// to −1 and sums below 2³⁰: nothing overflows. (A sum may be negative where its scaled value is 0: (0 − 1 + 2^(s − 1)) >> s is 0 too.)
 #[inline(never)]
-pub(super) fn classify(channels: &[ChannelBlock], count: usize, terms: usize) -> Sums {
+fn classify(channels: &[ChannelBlock], count: usize, terms: usize) -> Sums {
     let Some(channels) = channels.get(..count.div_ceil(LANES)) else { return Sums::Raw };
     let [biases, exponents] = bits(channels, count);
     let reach = (terms as u64).saturating_mul(PRODUCT).saturating_add(u64::from(biases) + 1);

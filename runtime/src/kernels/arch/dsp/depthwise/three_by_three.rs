@@ -8,29 +8,29 @@ use crate::kernels::arch::dsp::copy::copy_few;
 use crate::kernels::arch::dsp::layout::{self, SLOT};
 use crate::kernels::arch::{Band, Depthwise};
 
-/// What one pass of a quad of channels works on.
+/// What one pass of a quad of channels works on. The order of the fields is that of the registers of `scale`.
 #[repr(C)]
 struct Quad {
     /// The words of the first channel at the first column.
     slots: *mut u32,
-    /// Weights of the first channel; those of the next tap are 8 bytes behind.
-    lines: *const i8,
     /// The first channel of a channel block, or its fifth.
     channels: *const ChannelBlock,
+    /// 2 · zero point of the output + 1.
+    rounding: i32,
     /// Where the outputs begin.
     output: *mut i8,
     /// Bytes from there to the second row, or to the second column of a single one.
     second: usize,
     /// Bytes from one output to the next.
     step: usize,
-    /// 2 · zero point of the output + 1.
-    rounding: i32,
+    /// Bytes of the slots that give two outputs.
+    full: usize,
+    /// Weights of the first channel; those of the next tap are 8 bytes behind.
+    lines: *const i8,
     /// Number of channels, 1 to 4.
     lanes: usize,
     /// Bytes of the slots of the output columns, or of half of them, rounded up.
     span: usize,
-    /// Bytes of the slots that give two outputs.
-    full: usize,
 }
 
 /// Writes the rows of a band. The sums must allow scaling by SMMLAR, and channels and output be complete.
@@ -89,21 +89,23 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch
                 span: ((count + halvings) >> halvings) * SLOT,
                 full: (count >> halvings) * SLOT,
             };
+            let mut channels_left = c;
+            // Sums replace the values of neither the first slot nor the last.
+            let (mut is_filled, stays_filled) = (false, left <= 1 && right <= 1);
             for index in 0..c.div_ceil(4) {
-                let channels_left = c - 4 * index;
-                quad.lanes = channels_left.min(4);
                 // SAFETY: `scratch` has `slots` slots: those at the edges and those seen, of which there are words, except for the
                 // last few of a row where the last quad is not whole. The channels and the outputs of these rows and columns are
                 // complete, as the caller has checked.
                 unsafe {
-                    // Sums replace the values of neither the first slot nor the last.
-                    if index == 0 || left > 1 || right > 1 {
+                    if !is_filled {
+                        is_filled = stays_filled;
                         fill(scratch, left, &padding);
                         fill(scratch.add((left + seen) * SLOT / 4), right, &padding);
                     }
                     let values = scratch.add(left * SLOT / 4);
                     let mut whole = seen;
                     if channels_left < 4 && Feature::AnyChannels.is_built() {
+                        quad.lanes = channels_left;
                         whole = widen_last(&sources, channels_left, values, seen, band.input);
                     }
                     if whole != 0 {
@@ -111,6 +113,7 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch
                     }
                     compute(&quad);
                 }
+                channels_left = channels_left.wrapping_sub(4);
                 quad.output = quad.output.wrapping_add(4);
                 // The other half of a block, or the next one.
                 let is_whole = index % 2 == 1;
@@ -248,7 +251,7 @@ unsafe extern "C" fn widen(sources: &mut [Source; 4], target: *mut u32, count: u
 macro_rules! load_weights {
     () => {
         concat!(
-            "ldr r2, [r0, #4]\n",
+            "ldr r2, [r0, #28]\n",
             "add r2, r1\n",
             "ldrsb r3, [r2, #8]\n",
             "ldrsb r4, [r2, #16]\n",
@@ -308,31 +311,23 @@ macro_rules! one_output {
 }
 
 /// Scales the sums of a channel and writes them; then the next channel, or the end. The stack has the pass at 0 and the number of
-/// channels done at 8.
+/// channels done at 4.
 macro_rules! scale {
     ($skip:literal) => {
         concat!(
-            "ldr.w lr, [sp, #0]\n",
-            "ldr.w r12, [sp, #8]\n",
-            "ldrd r0, r1, [lr]\n",
+            "ldrd lr, r12, [sp, #0]\n",
+            "ldm.w lr, {{r0, r1, r5, r6, r7, r8, r9}}\n",
             "add.w r0, r0, r12, lsl #3\n",
             "adds r0, #32\n",
-            "ldr.w r1, [lr, #8]\n",
             "add.w r1, r1, r12, lsl #2\n",
             "ldr r2, [r1]\n",
             "ldr r3, [r1, #64]\n",
             "ldr r4, [r1, #96]\n",
-            "ldr.w r5, [lr, #24]\n",
-            "ldr.w r6, [lr, #12]\n",
-            "ldr.w r7, [lr, #16]\n",
-            "ldr.w r8, [lr, #20]\n",
-            "ldr.w r1, [lr, #36]\n",
+            "add.w r1, r9, r0\n",
             "lsls r2, r2, #1\n",
             "mvns r4, r4\n",
             "lsls r5, r4\n",
             "add r6, r12\n",
-            "add r7, r6\n",
-            "adds.w r1, r1, r0\n",
             $skip,
             "10:\n",
             "ldrd r9, r10, [r0], #32\n",
@@ -347,9 +342,8 @@ macro_rules! scale {
             "ssat r9, #8, r9, asr #1\n",
             "ssat r10, #8, r10, asr #1\n",
             // The second row first: where there is none, the first one stands in for it.
-            "strb.w r10, [r7]\n",
+            "strb.w r10, [r6, r7]\n",
             "strb.w r9, [r6]\n",
-            "add r7, r8\n",
             "add r6, r8\n",
             "cmp r0, r1\n",
             "bne 10b\n",
@@ -358,15 +352,14 @@ macro_rules! scale {
     };
 }
 
-/// The end of a channel.
+/// The end of a channel: lr and r12 are still what the scaling has loaded.
 macro_rules! next_channel {
     ($stack:literal) => {
         concat!(
-            "ldr r0, [sp, #0]\n",
-            "ldr r1, [sp, #8]\n",
-            "ldr r2, [r0, #28]\n",
-            "adds r1, #1\n",
-            "str r1, [sp, #8]\n",
+            "ldr.w r2, [lr, #32]\n",
+            "add.w r1, r12, #1\n",
+            "mov r0, lr\n",
+            "str r1, [sp, #4]\n",
             "cmp r1, r2\n",
             "bne.w 2b\n",
             "add sp, #",
@@ -388,8 +381,8 @@ unsafe extern "C" fn stride_one(pass: &Quad) {
         "sub sp, #16",
         "movs r1, #0",
         "str r0, [sp, #0]",
-        "str r1, [sp, #8]",
-        "ldr r2, [r0, #32]",
+        "str r1, [sp, #4]",
+        "ldr r2, [r0, #36]",
         "movw r3, #21846",
         "lsrs r2, r2, #5",
         "mul r3, r3, r2",
@@ -414,10 +407,10 @@ unsafe extern "C" fn stride_one(pass: &Quad) {
         "pkhbt r4, r4, r7, lsl #16",
         "pkhbt r7, r7, r10, lsl #16",
         "ldr.w r8, [r0]",
-        "ldr.w r9, [r0, #32]",
+        "ldr.w r9, [r0, #36]",
         "add.w r0, r8, r1, lsl #3",
         "add.w r1, r0, r9",
-        "str r1, [sp, #4]",
+        "str r1, [sp, #8]",
         "ldr.w pc, [sp, #12]",
         ".p2align 2",
         "3:",
@@ -443,7 +436,7 @@ unsafe extern "C" fn stride_one(pass: &Quad) {
         "8:",
         two_outputs!("r12", "lr", "r8", "r9", "r10", "r11", "128", "96", "100"),
         "adds r0, #96",
-        "ldr r1, [sp, #4]",
+        "ldr r1, [sp, #8]",
         "cmp r0, r1",
         "bne.w 6b",
         scale!(""),
@@ -461,7 +454,7 @@ unsafe extern "C" fn stride_two(pass: &Quad) {
         "sub sp, #12",
         "movs r1, #0",
         "str r0, [sp, #0]",
-        "str r1, [sp, #8]",
+        "str r1, [sp, #4]",
         "2:",
         load_weights!(),
         "pkhbt r2, r2, r5, lsl #16",
@@ -470,26 +463,25 @@ unsafe extern "C" fn stride_two(pass: &Quad) {
         "pkhbt r5, r8, r9, lsl #16",
         "mov r6, r10",
         "ldr.w r8, [r0]",
-        "ldr.w r9, [r0, #32]",
+        "ldr.w r9, [r0, #36]",
         "add.w r0, r8, r1, lsl #3",
         "add.w r7, r0, #32",
         "add.w r9, r9, r7",
-        "str.w r9, [sp, #4]",
+        "str.w r9, [sp, #8]",
         "ldr.w r8, [r0]",
         "ldr.w r9, [r0, #4]",
         "5:",
         one_output!("r8", "r9", "r10", "r11", "r12", "lr", "32", "str r1, [r7], #4\n"),
         one_output!("r12", "lr", "r10", "r11", "r8", "r9", "96", "str r1, [r7], #28\n"),
         "adds r0, #128",
-        "ldr r1, [sp, #4]",
+        "ldr r1, [sp, #8]",
         "cmp r7, r1",
         "bne 5b",
         // There may be none but that last one below.
         scale!("cmp r0, r1\nbeq 11f\n"),
         // The last of an odd number of columns.
-        "ldr.w lr, [sp, #0]",
-        "ldr.w r1, [lr, #32]",
-        "ldr.w r11, [lr, #36]",
+        "ldr.w r1, [lr, #36]",
+        "ldr.w r11, [lr, #24]",
         "cmp r1, r11",
         "beq 8f",
         "ldr r9, [r0]",
