@@ -190,10 +190,15 @@ impl<'a> Gather<'a> {
         // SAFETY: whole cells of the image, and cells that lie in it partly, as many as the rows have.
         unsafe {
             if before % 4 != 0 {
-                self.cells(rows, start, before / 4, before, end, target);
+                let first = before & !3;
+                let behind = if end - first < 4 { u32::MAX << (8 * (end % 4)) } else { 0 };
+                let seen = (u32::MAX << (8 * (before % 4))) & !behind;
+                self.cells(rows, start.wrapping_add(first), seen, target.wrapping_add(first));
             }
             if behind < self.row_cells && end > 4 * behind {
-                self.cells(rows, start, behind, before, end, target);
+                // One to three values.
+                let (first, seen) = (4 * behind, !(u32::MAX << (8 * (end % 4))));
+                self.cells(rows, start.wrapping_add(first), seen, target.wrapping_add(first));
                 behind += 1;
             }
             let behind = behind..self.row_cells;
@@ -213,28 +218,16 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// Cell `index` of kernel rows that lie partly outside of the image.
+    /// A cell of kernel rows that lies partly outside of the image: the values from `at` on whose bits are set in `seen`, and padding.
     ///
     /// # Safety
     ///
-    /// As for [`Gather::edges`]; the rows must have the cell.
+    /// `target` must point to word 0 or 1 of the cell in the first of so many kernel rows.
     #[inline(never)]
-    unsafe fn cells(
-        &self,
-        rows: usize,
-        start: usize,
-        index: usize,
-        before: usize,
-        end: usize,
-        target: *mut u32,
-    ) {
-        let first = 4 * index;
-        // The bits of what lies before the end of the image, and of what lies before its start.
-        let bits = |count: usize| ((1u64 << (8 * count.saturating_sub(first).min(4))) - 1) as u32;
-        let seen = bits(end) & !bits(before);
+    unsafe fn cells(&self, rows: usize, mut at: usize, seen: u32, mut target: *mut u32) {
         let padding = u32::from(self.zero_point as u8) * 0x0101_0101 & !seen;
         let row_bytes = 16 * self.row_cells;
-        let (mut at, mut target, mut left) = (start.wrapping_add(first), target.wrapping_add(first), rows);
+        let mut left = rows;
         while left > 0 {
             // The words of the first row may begin before the input, and those of the last ones end behind it.
             let last = left.wrapping_sub(1).wrapping_mul(self.row_step);
