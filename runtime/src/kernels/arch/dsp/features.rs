@@ -39,8 +39,8 @@ pub(crate) fn fully_connected(job: &Dense<'_>) -> Features {
     let mut features = Features::default();
     // The kernel scales channels in pairs, by shifts to the right.
     features.add(Feature::AnyRequantization, || {
-        let [_, exponents] = bits(job.channels, job.outputs.next_multiple_of(2));
-        exponents > 31
+        let [_, exponents, _] = bits(job.channels, job.outputs.next_multiple_of(2));
+        exponents > i32::MAX as u32
     });
     features
 }

@@ -30,52 +30,36 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>) -> Sums {
 #[inline(never)]
 fn classify(channels: &[ChannelBlock], count: usize, terms: usize) -> Sums {
     let Some(channels) = channels.get(..count.div_ceil(LANES)) else { return Sums::Raw };
-    let [biases, exponents] = bits(channels, count);
+    let [biases, exponents, excesses] = bits(channels, count);
     let reach = (terms as u64).saturating_mul(PRODUCT).saturating_add(u64::from(biases) + 1);
     match reach {
-        _ if exponents > 15 && !are_small(channels, count) => Sums::Raw,
-        0..0x80_0000 => Sums::Short,
-        0..0x4000_0000 => Sums::Long,
+        _ if (exponents | excesses) > i32::MAX as u32 => Sums::Raw,
+        ..0x80_0000 => Sums::Short,
+        0x80_0000..0x4000_0000 => Sums::Long,
         _ => Sums::Raw,
     }
 }
 
-/// Whether all shifts are in the range of [`classify`]: few layers have channels that are scaled by less than 2⁻¹⁶.
-#[cold]
-#[inline(never)]
-fn are_small(channels: &[ChannelBlock], count: usize) -> bool {
-    let (mut left, mut is_small) = (count, true);
-    for block in channels {
-        let mut shifts = &block.shift[..];
-        // One by one: this is rare, and small code is better than fast code.
-        while let [shift, behind @ ..] = shifts
-            && left > 0
-        {
-            is_small &= (-22..0).contains(&core::hint::black_box(*shift));
-            (left, shifts) = (left - 1, behind);
-        }
-    }
-    is_small
-}
-
-/// All bits that occur in the magnitude of a bias, or its complement, and in any −1 − shift, of the first `count` channels. Of an odd
-/// number of channels, the bias of the one behind the last counts too.
+/// All bits that occur in the magnitude of a bias (or its complement), in −1 − shift (negative where a shift is not) and in 22 + shift
+/// (negative where a shift is below −22), of the first `count` channels. Of an odd number of channels, the bias of the one behind the
+/// last counts too.
 #[cfg(not(dunlin_dsp))]
-pub(super) fn bits(channels: &[ChannelBlock], count: usize) -> [u32; 2] {
+pub(super) fn bits(channels: &[ChannelBlock], count: usize) -> [u32; 3] {
     let (biases, shifts) =
         (channels.iter().flat_map(|block| block.bias), channels.iter().flat_map(|block| block.shift));
     let magnitude = |bias: i32| (bias ^ (bias >> 31)) as u32;
     [
         biases.take(count.next_multiple_of(2)).fold(0, |bits, bias| bits | magnitude(bias)),
-        shifts.take(count).fold(0, |bits, shift| bits | !shift as u32),
+        shifts.clone().take(count).fold(0, |bits, shift| bits | !shift as u32),
+        shifts.take(count).fold(0, |bits, shift| bits | shift.wrapping_add(22) as u32),
     ]
 }
 
-/// As the one for other machines.
+/// As the one of other machines.
 #[cfg(dunlin_dsp)]
 #[inline(always)]
-pub(super) fn bits(channels: &[ChannelBlock], count: usize) -> [u32; 2] {
-    let mut found = [0; 2];
+pub(super) fn bits(channels: &[ChannelBlock], count: usize) -> [u32; 3] {
+    let mut found = [0; 3];
     if count != 0 {
         // SAFETY: `count` channels are there.
         unsafe { look(channels.as_ptr(), count, &mut found) };
@@ -90,11 +74,12 @@ pub(super) fn bits(channels: &[ChannelBlock], count: usize) -> [u32; 2] {
 /// There must be as many channels, and at least one.
 #[cfg(dunlin_dsp)]
 #[unsafe(naked)]
-unsafe extern "C" fn look(channels: *const ChannelBlock, count: usize, found: &mut [u32; 2]) {
+unsafe extern "C" fn look(channels: *const ChannelBlock, count: usize, found: &mut [u32; 3]) {
     core::arch::naked_asm!(
         "push {{r4-r9, lr}}",
         "movs r3, #0",
         "movs r4, #0",
+        "mov.w r12, #0",
         "2:",
         "movs r5, #4",
         "3:",
@@ -104,9 +89,13 @@ unsafe extern "C" fn look(channels: *const ChannelBlock, count: usize, found: &m
         "eor.w r6, r6, r6, asr #31",
         "eor.w r7, r7, r7, asr #31",
         "orn r4, r4, r8",
+        "add.w r8, r8, #22",
         "orr.w r3, r3, r6",
-        "it pl",
+        "orr.w r12, r12, r8",
+        "ittt pl",
         "ornpl r4, r4, r9",
+        "addpl.w r9, r9, #22",
+        "orrpl.w r12, r12, r9",
         "orr.w r3, r3, r7",
         "ble 4f",
         "subs r5, #1",
@@ -115,6 +104,7 @@ unsafe extern "C" fn look(channels: *const ChannelBlock, count: usize, found: &m
         "b 2b",
         "4:",
         "strd r3, r4, [r2]",
+        "str.w r12, [r2, #8]",
         "pop {{r4-r9, pc}}",
     )
 }
