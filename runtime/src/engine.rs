@@ -2,6 +2,7 @@
 
 use crate::error::Defect;
 use crate::family::Family;
+use crate::feature::Features;
 use crate::format::{DataType, Operator};
 use crate::kernels::{self, Memory, Needs, Overlap};
 use crate::program::Operation;
@@ -168,6 +169,27 @@ pub fn needs(operation: &Operation<'_>, family: Family) -> Result<Needs, Defect>
     };
     let round = |bytes: usize| bytes.checked_next_multiple_of(16).ok_or(Defect::Shapes);
     Ok(Needs { scratch: round(scratch)?, prepared: if kernels::PREPARES { round(prepared)? } else { 0 } })
+}
+
+/// The parts of a Cortex-M4's kernels that a step needs beside its operator, of those that an image may leave out. On a microcontroller,
+/// only those that its build does not have.
+///
+/// # Errors
+/// What [`Model::open`](crate::Model::open) would say of the step.
+pub fn features(operation: &Operation<'_>) -> Result<Features, Defect> {
+    if operation.data_type()? != DataType::Int8 {
+        return Ok(Features::default());
+    }
+    match operator(operation)? {
+        Operator::Conv2d if cfg!(feature = "conv2d") => kernels::conv2d::features(operation),
+        Operator::DepthwiseConv2d if cfg!(feature = "depthwise_conv2d") => {
+            kernels::depthwise_conv2d::features(operation)
+        }
+        Operator::FullyConnected if cfg!(feature = "fully_connected") => {
+            kernels::fully_connected::features(operation)
+        }
+        _ => Ok(Features::default()),
+    }
 }
 
 /// The distances at which the output of a step may share memory with its first input. `None` where they lie apart, or at the same place.

@@ -72,6 +72,8 @@ pub enum Defect {
     OperatorNotBuilt(u8),
     /// A data type that this build leaves out to save flash.
     DataTypeNotBuilt(crate::format::DataType),
+    /// A part of the operator's kernels that this build leaves out to save flash.
+    FeatureNotBuilt(crate::feature::Feature),
     /// Operands outside of the operand table, or a number of them that the operator does not take.
     Operands,
     /// A record of attributes outside of the table.
@@ -141,6 +143,13 @@ impl fmt::Display for Defect {
             Defect::DataTypeNotBuilt(data_type) => {
                 let name = data_type.name();
                 write!(f, "{name} was left out of this build: build with the feature `{name}`")
+            }
+            Defect::FeatureNotBuilt(feature) => {
+                let name = feature.name();
+                write!(
+                    f,
+                    "kernels that it needs were left out of this build: build with the feature `{name}`"
+                )
             }
             Defect::Operands => write!(f, "its operands are malformed"),
             Defect::Attributes => write!(f, "its attributes are malformed"),

@@ -10,24 +10,30 @@ pub const fn doubling_high_multiply(a: i32, b: i32) -> i32 {
     if a == i32::MIN && b == i32::MIN {
         return i32::MAX;
     }
+    high_multiply(a, b)
+}
+
+/// [`doubling_high_multiply`] where not both numbers are −1.
+#[inline(always)]
+const fn high_multiply(a: i32, b: i32) -> i32 {
     ((a as i64 * b as i64 + HALF) >> 31) as i32
 }
 
 /// `value / 2^exponent`, rounded half away from zero. `exponent` is taken modulo 32.
 #[inline(always)]
 pub const fn rounding_shift_right(value: i32, exponent: u32) -> i32 {
-    let mask = ((1i64 << (exponent & 31)) - 1) as i32;
+    let mask = ((1u32 << (exponent & 31)) - 1) as i32;
     let remainder = value & mask;
     let threshold = (mask >> 1) + (value < 0) as i32;
     value.wrapping_shr(exponent) + (remainder > threshold) as i32
 }
 
 /// `value · multiplier · 2^(shift − 31)`, rounded twice: after the multiplication and after a shift to the right. A shift to
-/// the left wraps.
+/// the left wraps. `multiplier` is not negative.
 #[inline(always)]
 pub const fn scale_rounding_twice(value: i32, multiplier: i32, shift: i32) -> i32 {
     let (left, right) = if shift > 0 { (shift as u32, 0) } else { (0, shift.unsigned_abs()) };
-    rounding_shift_right(doubling_high_multiply(value.wrapping_shl(left), multiplier), right)
+    rounding_shift_right(high_multiply(value.wrapping_shl(left), multiplier), right)
 }
 
 /// `value · multiplier · 2^(shift − 31)`, rounded once, half away from zero. `shift` is in −31 to 30, `multiplier` is not negative.

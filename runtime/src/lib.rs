@@ -28,6 +28,7 @@ mod blob;
 mod engine;
 mod error;
 mod family;
+mod feature;
 pub mod fixed_point;
 pub mod format;
 mod kernels;
@@ -38,9 +39,10 @@ mod self_test;
 mod session;
 
 pub use blob::{Aligned, BLOB_ALIGNMENT};
-pub use engine::{needs, overlap};
+pub use engine::{features, needs, overlap};
 pub use error::{Defect, Error};
 pub use family::Family;
+pub use feature::{Feature, Features};
 pub use kernels::{Needs, Overlap};
 pub use model::Model;
 #[cfg(feature = "digest")]

@@ -209,13 +209,14 @@ impl<'a> Operation<'a> {
     /// # Errors
     /// [`Defect::Attributes`] if the record is not in the table.
     pub fn attributes<T: Pod>(&self) -> Result<&'a T, Defect> {
-        let bytes = self.attribute_bytes(size_of::<T>()).ok_or(Defect::Attributes)?;
-        bytemuck::try_from_bytes(bytes).map_err(|_| Defect::Attributes)
+        self.record().ok_or(Defect::Attributes)
     }
 
+    // Not inlined, as an `Option`: a microcontroller returns it in registers.
     #[inline(never)]
-    fn attribute_bytes(&self, size: usize) -> Option<&'a [u8]> {
-        self.program.attributes.get(self.step.attribute_offset as usize..)?.get(..size)
+    fn record<T: Pod>(&self) -> Option<&'a T> {
+        let bytes = self.program.attributes.get(self.step.attribute_offset as usize..)?;
+        bytemuck::try_from_bytes(bytes.get(..size_of::<T>())?).ok()
     }
 
     /// `count` records of the weights section, from `offset` bytes on.
@@ -223,8 +224,8 @@ impl<'a> Operation<'a> {
     /// # Errors
     /// [`Defect::Weights`] if they are not inside the section or not aligned.
     pub fn weights<T: Pod>(&self, offset: u32, count: usize) -> Result<&'a [T], Defect> {
-        let bytes = self.weight_bytes(offset, count.saturating_mul(size_of::<T>())).ok_or(Defect::Weights)?;
-        bytemuck::try_cast_slice(bytes).map_err(|_| Defect::Weights)
+        let bytes = self.weight_bytes(offset, count.saturating_mul(size_of::<T>()));
+        bytes.and_then(|bytes| bytemuck::try_cast_slice(bytes).ok()).ok_or(Defect::Weights)
     }
 
     #[inline(never)]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use dunlin_runtime::Model;
 use dunlin_runtime::format::{DataType, Operator};
+use dunlin_runtime::{Feature, Model, features};
 
 /// What an image contains of the runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -11,26 +11,31 @@ pub enum Selection {
     /// All operators, for int8 and float32.
     #[default]
     Everything,
-    /// What some models need: the features of the runtime, which have the names of operators and data types.
+    /// What some models need: the features of the runtime, which have the names of operators, data types and parts of kernels.
     Only(BTreeSet<&'static str>),
 }
 
 impl Selection {
     /// What these models need.
     pub fn of<'m>(models: impl IntoIterator<Item = Model<'m>>) -> Selection {
-        let mut features = BTreeSet::new();
+        let mut selected = BTreeSet::new();
         for model in models {
             let program = model.program();
             for operation in (0..program.steps().len()).filter_map(|index| program.operation(index)) {
                 let Some(operator) = operation.operator() else { continue };
-                features.insert(operator.name());
+                selected.insert(operator.name());
                 // A step that dequantizes brings its own float32.
                 if operator != Operator::Dequantize && operation.output().is(DataType::Float32) {
-                    features.insert(DataType::Float32.name());
+                    selected.insert(DataType::Float32.name());
                 }
+                // An error is one that opening the model would have found.
+                let parts = features(&operation).unwrap_or_default();
+                selected.extend(
+                    Feature::ALL.iter().filter(|part| parts.contains(**part)).map(|part| part.name()),
+                );
             }
         }
-        Selection::Only(features)
+        Selection::Only(selected)
     }
 
     /// The names of what is selected, sorted.

@@ -7,6 +7,7 @@ use super::convolution::{self, verify_channels, verify_geometry};
 use super::{Memory, conv2d_float32};
 use crate::error::Defect;
 use crate::family::Family;
+use crate::feature::Features;
 use crate::format::{DataType, FloatChannelBlock, FloatRow};
 use crate::program::Operation;
 
@@ -71,6 +72,7 @@ pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
     let job = job.as_mut().map_err(|defect| *defect)?;
     job.shape.flatten();
     convolution::verify_overlap(operation, &bands(&job.shape))?;
+    arch::dsp::features::conv2d(job).require_built()?;
     verify_channels(job.channels)
 }
 
@@ -78,6 +80,11 @@ pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
 #[inline(never)]
 fn job<'a>(operation: &Operation<'a>) -> Result<Convolution<'a>, Defect> {
     convolution::layer(operation, counts)
+}
+
+/// What it needs of the parts that an image may leave out.
+pub(crate) fn features(operation: &Operation<'_>) -> Result<Features, Defect> {
+    Ok(arch::dsp::features::conv2d(&job(operation)?))
 }
 
 pub(crate) fn prepare(operation: &Operation<'_>, family: Family, prepared: &mut [u8]) -> Result<(), Defect> {

@@ -192,6 +192,7 @@ pub(super) fn verify_offsets(weights: u32, channels: u32) -> Result<(), Defect> 
 }
 
 /// Checks multipliers and shifts.
+#[inline(never)]
 pub(super) fn verify_channels(blocks: &[ChannelBlock]) -> Result<(), Defect> {
     let valid = |block: &ChannelBlock| {
         let constants = block.multiplier.iter().zip(&block.shift);

@@ -7,6 +7,7 @@ use super::convolution::{self, verify_channels, verify_geometry};
 use super::{Memory, depthwise_conv2d_float32};
 use crate::error::Defect;
 use crate::family::Family;
+use crate::feature::Features;
 use crate::format::{DataType, FloatChannelBlock, FloatRow, LANES};
 use crate::program::Operation;
 
@@ -55,12 +56,18 @@ pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
     let job = job(operation);
     let job = job.as_ref().map_err(|defect| *defect)?;
     convolution::verify_overlap(operation, &bands(&job.shape))?;
+    arch::dsp::features::depthwise_conv2d(job).require_built()?;
     verify_channels(job.channels)
 }
 
 #[inline(never)]
 fn job<'a>(operation: &Operation<'a>) -> Result<Depthwise<'a>, Defect> {
     convolution::layer(operation, counts)
+}
+
+/// What it needs of the parts that an image may leave out.
+pub(crate) fn features(operation: &Operation<'_>) -> Result<Features, Defect> {
+    Ok(arch::dsp::features::depthwise_conv2d(&job(operation)?))
 }
 
 pub(crate) fn prepare(operation: &Operation<'_>, family: Family, prepared: &mut [u8]) -> Result<(), Defect> {

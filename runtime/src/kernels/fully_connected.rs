@@ -7,6 +7,7 @@ use super::parts::{parts, parts_mut};
 use super::{Memory, fully_connected_float32};
 use crate::error::Defect;
 use crate::family::Family;
+use crate::feature::Features;
 use crate::format::attributes::FullyConnected;
 use crate::format::{DataType, FloatChannelBlock, FloatRow, LANES};
 use crate::program::Operation;
@@ -51,7 +52,10 @@ pub(crate) fn verify(operation: &Operation<'_>) -> Result<(), Defect> {
         operation.weights::<FloatChannelBlock>(attributes.channels_offset, layout.blocks)?;
         return Ok(());
     }
-    verify_channels(job(operation)?.channels)
+    let job = job(operation);
+    let job = job.as_ref().map_err(|defect| *defect)?;
+    arch::dsp::features::fully_connected(job).require_built()?;
+    verify_channels(job.channels)
 }
 
 fn job<'a>(operation: &Operation<'a>) -> Result<Dense<'a>, Defect> {
@@ -65,6 +69,11 @@ fn job<'a>(operation: &Operation<'a>) -> Result<Dense<'a>, Defect> {
         outputs,
         quantization: quantization(operation, Rounding::Once, &attributes.clamp),
     })
+}
+
+/// What it needs of the parts that an image may leave out.
+pub(crate) fn features(operation: &Operation<'_>) -> Result<Features, Defect> {
+    Ok(arch::dsp::features::fully_connected(&job(operation)?))
 }
 
 pub(crate) fn prepare(operation: &Operation<'_>, family: Family, prepared: &mut [u8]) -> Result<(), Defect> {

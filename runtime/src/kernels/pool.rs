@@ -157,7 +157,7 @@ impl Position {
 
 /// Part of the input that a window sees.
 #[cfg_attr(dunlin_dsp, inline(never))]
-fn inside(window: Window, output: u32, inputs: u32) -> core::ops::Range<usize> {
+fn inside(window: &Window, output: u32, inputs: u32) -> core::ops::Range<usize> {
     let origin = window.origin(output);
     let end = origin.wrapping_add(window.kernel as i32).min(inputs as i32);
     let start = origin.clamp(0, end.max(0));
@@ -177,7 +177,7 @@ pub(super) fn for_each_window(
     for n in 0..batch {
         for y in 0..out_h {
             for x in 0..out_w {
-                let (rows, columns) = (inside(rows, y, h), inside(columns, x, w));
+                let (rows, columns) = (inside(&rows, y, h), inside(&columns, x, w));
                 let seen = (rows.len() as u32).wrapping_mul(columns.len() as u32);
                 visit(&Position {
                     first_row: (n as usize).wrapping_mul(h as usize),

@@ -7,9 +7,7 @@ use super::Memory;
 use super::memory::{Element, Operand};
 use super::parts::parts;
 use crate::error::Defect;
-use crate::fixed_point::{
-    doubling_high_multiply, is_requantization, rounding_shift_right, scale_rounding_twice,
-};
+use crate::fixed_point::{doubling_high_multiply, is_requantization, rounding_shift_right};
 use crate::format::attributes::Softmax;
 use crate::program::Operation;
 
@@ -90,7 +88,9 @@ fn exponential(attributes: &Softmax, value: &Cell<u8>, largest: i32) -> i32 {
     if difference < attributes.lowest_difference {
         return 0;
     }
-    exponential_of_negative(scale_rounding_twice(difference, attributes.multiplier, attributes.shift))
+    // There is no shift to the right, verified.
+    let scaled = multiply(difference.wrapping_shl(attributes.shift as u32), attributes.multiplier);
+    exponential_of_negative(scaled)
 }
 
 /// e^a in Q0.31 for `a` ≤ 0 in Q5.26.
@@ -135,9 +135,14 @@ fn reciprocal_of_one_plus(a: i32) -> i32 {
     let mut x = START.wrapping_add(multiply(half, SLOPE));
     for _ in 0..3 {
         let error = (1i32 << 29).wrapping_sub(multiply(half, x));
-        x = x.wrapping_add(multiply(x, error).saturating_mul(4));
+        x = x.wrapping_add(doubled(doubled(multiply(x, error))));
     }
-    x.saturating_mul(2)
+    doubled(x)
+}
+
+/// Twice a number, saturating: one instruction of a Cortex-M4, which a multiplication is not.
+fn doubled(a: i32) -> i32 {
+    a.saturating_add(a)
 }
 
 fn row_float32(source: Operand<'_>, target: &[Cell<u8>], indices: Range<usize>) {

@@ -208,11 +208,14 @@ fn an_image_has_the_operators_of_its_models() {
     let Selection::Only(features) = &needed else { panic!("a selection of models is a part") };
     assert_eq!(
         Vec::from_iter(features.iter().copied()),
-        ["conv2d", "fully_connected", "max_pool2d", "softmax"]
+        ["any_channels", "conv2d", "fully_connected", "max_pool2d", "softmax"]
     );
     check("mps2-an386", &Request { selection: needed.clone(), ..request(traced()) });
     assert!(flash(&needed) < flash(&Selection::Everything));
-    let lacking = selected(&["conv2d", "fully_connected", "softmax"]);
+    let lacking = selected(&["any_channels", "conv2d", "fully_connected", "softmax"]);
     let refused = run(board, &blob(), &samples(), &lacking).expect_err("an operator is missing");
     assert!(refused.to_string().contains("max_pool2d was left out of this build"), "{refused}");
+    let lacking = selected(&["conv2d", "fully_connected", "max_pool2d", "softmax"]);
+    let refused = run(board, &blob(), &samples(), &lacking).expect_err("a part of a kernel is missing");
+    assert!(refused.to_string().contains("build with the feature `any_channels`"), "{refused}");
 }

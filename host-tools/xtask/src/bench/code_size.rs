@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use dunlin_device::{Board, Selection, runtime_flash};
 use dunlin_kernel_tests::aligned_bytes::AlignedBytes;
-use dunlin_runtime::Model as Opened;
 use dunlin_runtime::format::{DataType, Operator};
+use dunlin_runtime::{Feature, Model as Opened};
 
 use super::cortex_m4::BOARD;
 use super::markdown::{Table, grouped, times};
@@ -18,8 +18,10 @@ const TFLM_AROUND: u64 = 952;
 /// Measures the runtime with the operators of each model, with all of them, and if `each_operator`, with one operator at a time.
 pub fn measure(models: &[Model], each_operator: bool) -> anyhow::Result<Section> {
     let board = Board::named(BOARD)?;
+    // Operators with all parts of their kernels.
     let flash = |features: &[&'static str]| {
-        runtime_flash(board, &Selection::Only(features.iter().copied().collect::<BTreeSet<_>>()))
+        let parts = Feature::ALL.iter().map(|part| part.name());
+        runtime_flash(board, &Selection::Only(features.iter().copied().chain(parts).collect::<BTreeSet<_>>()))
     };
     let mut section = Section::new("Code size");
     section.add(

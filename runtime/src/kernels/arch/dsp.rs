@@ -15,6 +15,7 @@ mod copy;
 mod dense;
 #[cfg(dunlin_dsp)]
 mod depthwise;
+pub(crate) mod features;
 #[cfg(dunlin_dsp)]
 mod gather;
 #[cfg(dunlin_dsp)]
@@ -24,6 +25,7 @@ pub(crate) mod layout;
 pub(crate) mod pool;
 #[cfg(dunlin_dsp)]
 mod requantize;
+mod scaling;
 
 #[cfg(dunlin_dsp)]
 use super::{Band, Convolution, Dense, Depthwise, Kernels, Sums, Workspace};
@@ -35,11 +37,11 @@ pub(super) struct Dsp;
 #[cfg(dunlin_dsp)]
 impl Kernels for Dsp {
     fn conv2d_sums(&self, job: &Convolution<'_>) -> Sums {
-        conv2d::sums(job)
+        scaling::conv2d(job)
     }
 
     fn depthwise_conv2d_sums(&self, job: &Depthwise<'_>) -> Sums {
-        depthwise::sums(job)
+        scaling::depthwise_conv2d(job)
     }
 
     fn conv2d(&self, job: &Convolution<'_>, band: Band<'_>, workspace: Workspace<'_>) {

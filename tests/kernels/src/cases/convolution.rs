@@ -41,11 +41,12 @@ impl Along {
         Along { kernel, stride, dilation, padding, inputs, outputs }
     }
 
-    /// A kernel of 3 that sees every element and as many on both sides as it needs, as most kernels of trained models, or one more.
-    fn plain(random: &mut Random) -> Along {
+    /// A kernel of 3 with as many elements on both sides as it needs, as most kernels of trained models, or one more.
+    fn plain(random: &mut Random, stride: u32) -> Along {
         let inputs = 1 + random.below(if cfg!(miri) { 3 } else { 9 }) as u32;
         let padding = choose(random, &[1, 1, 2]);
-        Along { kernel: 3, stride: 1, dilation: 1, padding, inputs, outputs: inputs + 2 * (padding - 1) }
+        let outputs = (inputs + 2 * (padding - 1)).div_ceil(stride);
+        Along { kernel: 3, stride, dilation: 1, padding, inputs, outputs }
     }
 
     /// A kernel of 1 that sees every element.
@@ -76,9 +77,10 @@ pub fn conv2d(data_type: DataType, random: &mut Random) -> Case {
 
 pub fn depthwise_conv2d(data_type: DataType, random: &mut Random) -> Case {
     let is_plain = once_in(random, 3);
+    let stride = choose(random, &[1, 1, 2]);
     let [rows, columns] = [(); 2].map(|()| {
         let kernel = choose(random, &[1, 2, 3, 3, 3, 4, 5]);
-        if is_plain { Along::plain(random) } else { Along::random(random, kernel) }
+        if is_plain { Along::plain(random, stride) } else { Along::random(random, kernel) }
     });
     let channels = choose(random, CHANNELS);
     convolution(Operator::DepthwiseConv2d, data_type, random, [&rows, &columns], [channels, 1, 1])

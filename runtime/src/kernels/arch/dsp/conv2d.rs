@@ -3,16 +3,10 @@
 use super::copy::copy_few;
 use super::gather::Gather;
 use super::gemm::Tile;
-use super::requantize::{NO_BIAS, clamp, classify, requantize};
+use super::requantize::{NO_BIAS, clamp, requantize};
+use crate::feature::Feature;
 use crate::format::{ChannelBlock, WeightCell};
 use crate::kernels::arch::{Band, Convolution, Sums};
-
-/// How far the sums of a layer reach, those of the group that reaches farthest.
-pub(super) fn sums(job: &Convolution<'_>) -> Sums {
-    let (terms, outputs) = (job.shape.cells().wrapping_mul(4), job.shape.channels_out());
-    let groups = job.channels.chunks(job.shape.blocks().max(1));
-    groups.map(|channels| classify(channels, outputs, terms)).max().unwrap_or(Sums::Raw)
-}
 
 /// Writes the rows of a band. `scratch` has 16 bytes for each cell of a group.
 pub(super) fn conv2d(job: &Convolution<'_>, band: Band<'_>, scratch: &mut [u8]) {
@@ -30,7 +24,8 @@ pub(super) fn conv2d(job: &Convolution<'_>, band: Band<'_>, scratch: &mut [u8]) 
     }
     let columns = columns.as_mut_ptr().cast::<u32>();
     let (mut weights_left, mut channels_left) = (job.weights, job.channels);
-    for index in 0..shape.groups {
+    let groups = if Feature::Conv2dDilationGroups.is_built() { shape.groups } else { 1 };
+    for index in 0..groups {
         let parts = (
             weights_left.split_at_checked(blocks.wrapping_mul(cells)),
             channels_left.split_at_checked(blocks),
@@ -38,7 +33,7 @@ pub(super) fn conv2d(job: &Convolution<'_>, band: Band<'_>, scratch: &mut [u8]) 
         let (Some((weights, weights_behind)), Some((channels, channels_behind))) = parts else { return };
         (weights_left, channels_left) = (weights_behind, channels_behind);
         let gather = Gather::new(job, &band, index);
-        let quads = if job.sums == Sums::Raw { 0 } else { outputs / 4 };
+        let quads = if is_raw(job) { 0 } else { outputs / 4 };
         let zero_point = job.quantization.output_zero_point;
         let (first_weights, first_channels) = (weights.as_ptr(), channels.as_ptr());
         let tile = Tile::new(columns, cells, zero_point, job.sums, first_weights, first_channels, quads);
@@ -78,6 +73,11 @@ pub(super) fn conv2d(job: &Convolution<'_>, band: Band<'_>, scratch: &mut [u8]) 
     clamp(&job.quantization, band.output);
 }
 
+/// Whether the sums are handed over unscaled.
+fn is_raw(job: &Convolution<'_>) -> bool {
+    Feature::AnyRequantization.is_built() && job.sums == Sums::Raw
+}
+
 /// Weights and channels of a group, and the columns to multiply them with.
 struct Group<'a> {
     columns: *const u32,
@@ -105,7 +105,8 @@ impl Group<'_> {
             // SAFETY: as the caller vouches for.
             unsafe { self.tile.multiply(targets) };
         }
-        if self.quads * 4 != self.outputs {
+        let can_be_left = Feature::AnyChannels.is_built() || Feature::AnyRequantization.is_built();
+        if can_be_left && self.quads * 4 != self.outputs {
             // SAFETY: likewise.
             unsafe { self.multiply_rest(targets) };
         }
@@ -129,7 +130,7 @@ impl Group<'_> {
                 let zero_point = quantization.output_zero_point;
                 Tile::new(self.columns, self.cells, zero_point, sums, weights, channels, 1)
             };
-            if sums == Sums::Raw {
+            if is_raw(self.job) {
                 let mut raw = [[0i32; 4]; 2];
                 // SAFETY: one quad of a block that is there; `raw` has room for eight sums.
                 unsafe { tile(&NO_BIAS).multiply([raw.as_mut_ptr().cast(); 2]) };

@@ -4,6 +4,7 @@ use core::arch::naked_asm;
 
 use super::copy::copy_few;
 use super::requantize::{clamp, requantize};
+use crate::feature::Feature;
 use crate::format::{ChannelBlock, LANES, WeightCell};
 use crate::kernels::arch::Dense;
 
@@ -47,7 +48,9 @@ pub(super) fn fully_connected(job: &Dense<'_>, input: &[i8], output: &mut [i8]) 
             let mut values = [0; LANES];
             let is_whole = count == LANES;
             let scaled = if is_whole { target.cast() } else { &raw mut values };
-            let is_exact = scale(&sums, channels, rounding, scaled, count) >= 0;
+            let is_scaled = scale(&sums, channels, rounding, scaled, count) >= 0;
+            // A build without the way for other shifts has refused them.
+            let is_exact = is_scaled || !Feature::AnyRequantization.is_built();
             if !is_exact {
                 scale_any(job, channels, &sums, &mut values);
             }

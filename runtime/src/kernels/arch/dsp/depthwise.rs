@@ -8,14 +8,10 @@ mod any_kernel;
 mod three_by_three;
 
 use super::layout::is_three_by_three;
-use super::requantize::{clamp, classify};
+use super::requantize::clamp;
+use crate::feature::Feature;
 use crate::format::LANES;
 use crate::kernels::arch::{Band, Depthwise, Sums};
-
-/// How far the sums of a layer reach.
-pub(super) fn sums(job: &Depthwise<'_>) -> Sums {
-    classify(job.channels, job.shape.output[2], job.shape.taps())
-}
 
 /// Writes the rows of a band.
 pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, mut band: Band<'_>, scratch: &mut [u8]) {
@@ -29,10 +25,12 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, mut band: Band<'_>, scratch:
     if !is_complete || width == 0 || taps == 0 {
         return;
     }
-    if job.sums != Sums::Raw && is_three_by_three(&job.shape) {
+    // A build without the way for other sums, or other kernels, has refused them.
+    let is_raw = Feature::AnyRequantization.is_built() && job.sums == Sums::Raw;
+    if !is_raw && is_three_by_three(&job.shape) {
         three_by_three::depthwise_conv2d(job, &mut band, scratch);
-    } else {
-        any_kernel::depthwise_conv2d(job, &mut band, job.sums);
+    } else if Feature::DepthwiseAnyKernel.is_built() {
+        any_kernel::depthwise_conv2d(job, &mut band, is_raw);
     }
     clamp(&job.quantization, band.output);
 }

@@ -2,6 +2,7 @@
 
 use core::arch::naked_asm;
 
+use crate::feature::Feature;
 use crate::kernels::arch::{Band, Convolution, ConvolutionShape};
 
 /// The input of a band and how a kernel lies on it.
@@ -44,7 +45,9 @@ impl<'a> Gather<'a> {
         let shape = &job.shape;
         let [_, w, c] = shape.input;
         let window = &shape.columns;
-        let is_contiguous = window.kernel == 1 || shape.groups == 1 && window.dilation == 1;
+        let is_contiguous = !Feature::Conv2dDilationGroups.is_built()
+            || window.kernel == 1
+            || shape.groups == 1 && window.dilation == 1;
         let zero_point = job.quantization.input_zero_point as i8;
         let columns = if is_contiguous { shape.output[1] } else { 0 };
         // Those before see padding, and those behind, where less than a window is left.
@@ -154,7 +157,7 @@ impl<'a> Gather<'a> {
     unsafe fn partial(&self, rows: &Rows, x: usize, start: usize, mut target: *mut u32) {
         let [_, w, c] = self.shape.input;
         let origin = self.shape.columns.origin(x as u32);
-        if self.is_contiguous {
+        if self.is_contiguous || !Feature::Conv2dDilationGroups.is_built() {
             let channels = self.shape.channels_in();
             // Of a kernel row: values of padding before the image, and where it ends.
             let before = (-origin).max(0) as usize * channels;
@@ -187,10 +190,15 @@ impl<'a> Gather<'a> {
         // SAFETY: whole cells of the image, and cells that lie in it partly, as many as the rows have.
         unsafe {
             if before % 4 != 0 {
-                self.cells(rows, start, before / 4, before, end, target);
+                let first = before & !3;
+                let behind = if end - first < 4 { u32::MAX << (8 * (end % 4)) } else { 0 };
+                let seen = (u32::MAX << (8 * (before % 4))) & !behind;
+                self.cells(rows, start.wrapping_add(first), seen, target.wrapping_add(first));
             }
             if behind < self.row_cells && end > 4 * behind {
-                self.cells(rows, start, behind, before, end, target);
+                // One to three values.
+                let (first, seen) = (4 * behind, !(u32::MAX << (8 * (end % 4))));
+                self.cells(rows, start.wrapping_add(first), seen, target.wrapping_add(first));
                 behind += 1;
             }
             let behind = behind..self.row_cells;
@@ -210,28 +218,16 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// Cell `index` of kernel rows that lie partly outside of the image.
+    /// A cell of kernel rows that lies partly outside of the image: the values from `at` on whose bits are set in `seen`, and padding.
     ///
     /// # Safety
     ///
-    /// As for [`Gather::edges`]; the rows must have the cell.
+    /// `target` must point to word 0 or 1 of the cell in the first of so many kernel rows.
     #[inline(never)]
-    unsafe fn cells(
-        &self,
-        rows: usize,
-        start: usize,
-        index: usize,
-        before: usize,
-        end: usize,
-        target: *mut u32,
-    ) {
-        let first = 4 * index;
-        // The bits of what lies before the end of the image, and of what lies before its start.
-        let bits = |count: usize| ((1u64 << (8 * count.saturating_sub(first).min(4))) - 1) as u32;
-        let seen = bits(end) & !bits(before);
+    unsafe fn cells(&self, rows: usize, mut at: usize, seen: u32, mut target: *mut u32) {
         let padding = u32::from(self.zero_point as u8) * 0x0101_0101 & !seen;
         let row_bytes = 16 * self.row_cells;
-        let (mut at, mut target, mut left) = (start.wrapping_add(first), target.wrapping_add(first), rows);
+        let mut left = rows;
         while left > 0 {
             // The words of the first row may begin before the input, and those of the last ones end behind it.
             let last = left.wrapping_sub(1).wrapping_mul(self.row_step);

@@ -1,5 +1,6 @@
 //! The scratch of the kernels. Compiled for every machine: the converter states the needs.
 
+use crate::feature::Feature;
 use crate::kernels::arch::ConvolutionShape;
 use crate::kernels::arch::needs::Needs;
 
@@ -41,7 +42,7 @@ impl Pass {
     pub fn of(shape: &ConvolutionShape) -> Pass {
         let width = shape.output[1];
         let at_most = |columns: usize| width.div_ceil(width.div_ceil(columns).max(1));
-        if shape.columns.stride == 1 {
+        if shape.columns.stride == 1 || !Feature::DepthwiseStrideTwo.is_built() {
             let columns = at_most(SLOTS - 2);
             Pass { columns, slots: columns.wrapping_add(2) }
         } else {

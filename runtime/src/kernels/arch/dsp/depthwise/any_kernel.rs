@@ -3,10 +3,11 @@
 use core::arch::naked_asm;
 use core::ops::Range;
 
+use crate::feature::Feature;
 use crate::format::{ChannelBlock, LANES};
 use crate::kernels::arch::dsp::copy::copy_few;
 use crate::kernels::arch::dsp::requantize::requantize;
-use crate::kernels::arch::{Band, Depthwise, Sums};
+use crate::kernels::arch::{Band, Depthwise};
 use crate::kernels::window::Window;
 
 /// Taps that lie in the input, on one dimension, and where the first of them lies.
@@ -76,7 +77,7 @@ impl Kernel {
 
 /// Writes the rows of a band. Weights, channels and output must be complete.
 #[inline(never)]
-pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, kind: Sums) {
+pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, is_raw: bool) {
     let shape = &job.shape;
     let [h, w, c] = shape.input;
     let (rows, columns) = (shape.rows.kernel as usize, shape.columns.kernel as usize);
@@ -132,7 +133,7 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, kind: S
                         }
                     }
                     let mut values = [0i8; 4];
-                    if kind == Sums::Raw {
+                    if is_raw && Feature::AnyRequantization.is_built() {
                         for (lane, (value, sum)) in values.iter_mut().zip(sums).enumerate() {
                             *value = requantize(&job.quantization, sum, channels, half + lane);
                         }

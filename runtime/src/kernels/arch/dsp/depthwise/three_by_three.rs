@@ -2,6 +2,7 @@
 
 use core::arch::naked_asm;
 
+use crate::feature::Feature;
 use crate::format::ChannelBlock;
 use crate::kernels::arch::dsp::copy::copy_few;
 use crate::kernels::arch::dsp::layout::{self, SLOT};
@@ -44,7 +45,11 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch
     let scratch = scratch.as_mut_ptr();
     // Two rows of one column at a time, or one row of two columns.
     let (compute, rows_at_once, halvings): (unsafe extern "C" fn(&Quad), usize, usize) =
-        if shape.columns.stride == 1 { (stride_one, 2, 0) } else { (stride_two, 1, 1) };
+        if shape.columns.stride == 1 || !Feature::DepthwiseStrideTwo.is_built() {
+            (stride_one, 2, 0)
+        } else {
+            (stride_two, 1, 1)
+        };
     let padding = [job.quantization.input_zero_point as i8; 4];
     let mut target = band.output.as_mut_ptr();
     let mut y = band.rows.start;
@@ -99,7 +104,7 @@ pub(super) fn depthwise_conv2d(job: &Depthwise<'_>, band: &mut Band<'_>, scratch
                     }
                     let values = scratch.add(left * SLOT / 4);
                     let mut whole = seen;
-                    if channels_left < 4 {
+                    if channels_left < 4 && Feature::AnyChannels.is_built() {
                         quad.lanes = channels_left;
                         whole = widen_last(&sources, channels_left, values, seen, band.input);
                     }
