@@ -332,9 +332,10 @@ fn measure(
     let (float_names, quantized_names) = (names(float), names(quantized));
     let (float_model, quantized_model) =
         (Model::open(float.blob.as_slice())?, Model::open(quantized.blob.as_slice())?);
+    let (mut float_arena, mut quantized_arena) = Default::default();
     let mut pair = Pair::new(
-        Named { model: &float_model, names: &float_names },
-        Named { model: &quantized_model, names: &quantized_names },
+        Named::new(&float_model, &mut float_arena, &float_names)?,
+        Named::new(&quantized_model, &mut quantized_arena, &quantized_names)?,
     );
     samples.for_each(|index, sample| {
         pair.run(sample)?;
