@@ -34,9 +34,7 @@ fn a_model_goes_from_training_to_predictions() {
     let layers = report["blob"]["layers"].as_array().unwrap();
     assert!(layers.iter().all(|layer| layer["worst_error"].is_f64()), "{layers:?}");
     assert!(outcome.output.contains("SQNR") && outcome.output.contains("fits"));
-    assert!(
-        outcome.output.contains("calibrate ") && report["seconds"]["calibrate"].as_f64().unwrap() > 0.0
-    );
+    assert!(outcome.output.contains("calibrate ") && report["seconds"]["calibrate"].as_f64().unwrap() > 0.0);
     assert!(String::from_utf8(folder.read("plan.svg")).unwrap().contains("</svg>"));
 
     // Sections and paddings are all that there is.
