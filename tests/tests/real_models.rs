@@ -271,9 +271,10 @@ fn compare(converted: &Converted, samples: &str, classes: Option<&str>) -> Compa
     let float = &converted.float;
     let (float_names, names) = (names(float), names(&converted.packed));
     let (float, model) = (float.blob.open().unwrap(), converted.packed.blob.open().unwrap());
+    let (mut float_arena, mut arena) = Default::default();
     let pair = fidelity::Pair::new(
-        fidelity::Named { model: &float, names: &float_names },
-        fidelity::Named { model: &model, names: &names },
+        fidelity::Named::new(&float, &mut float_arena, &float_names).unwrap(),
+        fidelity::Named::new(&model, &mut arena, &names).unwrap(),
     );
     let input = converted.graph.inputs[0];
     let layout = converted.graph.file_layouts.get(&input);

@@ -15,6 +15,7 @@ use crate::pack::{Golden, InterfaceDescription, PackError, PackOptions, Packed, 
 use crate::passes::{self, PassReport};
 use crate::quantize::{self, QuantizeError};
 use crate::samples::{SampleError, SampleFile, Samples, describe_layout};
+use crate::timing::{StageSeconds, Stopwatch};
 
 /// The arithmetic of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,6 +93,8 @@ pub struct Conversion {
     pub layers: BTreeMap<String, Deviation>,
     /// Deviation of each model output.
     pub outputs: Vec<Deviation>,
+    /// What the stages took.
+    pub seconds: StageSeconds,
 }
 
 /// Why a model could not be converted.
@@ -137,9 +140,14 @@ pub enum ConvertError {
 /// [`ConvertError::Import`] and [`ConvertError::Graph`].
 pub fn read_model(path: &Path) -> Result<(Graph, Vec<PassReport>), ConvertError> {
     let mut graph = import::from_path(path)?;
-    let passes = if is_float(&graph) { passes::simplify(&mut graph)? } else { Vec::new() };
-    shorten_names(&mut graph);
+    let passes = simplify(&mut graph)?;
     Ok((graph, passes))
+}
+
+fn simplify(graph: &mut Graph) -> Result<Vec<PassReport>, GraphError> {
+    let passes = if is_float(graph) { passes::simplify(graph)? } else { Vec::new() };
+    shorten_names(graph);
+    Ok(passes)
 }
 
 /// Keeps the first part of names that an exporter joined with semicolons, and tells equal ones apart: the names go into the blob.
@@ -165,26 +173,45 @@ pub fn convert(
     request: &Request,
     progress: &mut dyn FnMut(Stage, usize, usize),
 ) -> Result<Conversion, ConvertError> {
-    let (graph, passes) = read_model(&request.model)?;
+    let mut seconds = StageSeconds::default();
+    let mut stopwatch = Stopwatch::start();
+    let mut graph = import::from_path(&request.model)?;
+    seconds.import = stopwatch.lap();
+    let passes = simplify(&mut graph)?;
+    seconds.simplify = stopwatch.lap();
     if !is_float(&graph) || request.scheme == Scheme::Float32 {
-        return convert_as_is(request, graph, passes, progress);
+        return convert_as_is(request, graph, passes, seconds, progress);
     }
     let location = request.calibration.as_ref().ok_or(ConvertError::NoCalibration)?;
     let samples = open_samples(&graph, location)?;
     let float = pack(&graph, &PackOptions::default())?;
     let chosen = Chosen::new(request, &samples);
+    seconds.pack = stopwatch.lap();
     let calibration = calibrate(&graph, &float, &chosen, progress)?;
     let described = Described::new(&graph, &calibration);
     let (ranges, means) = (calibration.ranges(request.method), calibration.means());
     let calibration_samples = calibration.samples();
     drop(calibration);
+    seconds.calibrate = stopwatch.lap();
     let graph = quantize::quantize(graph, &ranges, &means)?;
+    seconds.quantize = stopwatch.lap();
     let mut options = describe(request, &graph);
     described.add_to(&mut options);
     options.golden = golden(request.golden, &graph, Some(&samples))?;
     let packed = pack(&graph, &options)?;
+    seconds.pack += stopwatch.lap();
     let (layers, outputs) = measure(&float, &packed, &chosen, progress)?;
-    Ok(Conversion { float: Some(float), graph, packed, passes, calibration_samples, layers, outputs })
+    seconds.measure = stopwatch.lap();
+    Ok(Conversion {
+        float: Some(float),
+        graph,
+        packed,
+        passes,
+        calibration_samples,
+        layers,
+        outputs,
+        seconds,
+    })
 }
 
 /// Packs a graph that needs no quantization: float32 by request, or integers from the file.
@@ -192,21 +219,26 @@ fn convert_as_is(
     request: &Request,
     graph: Graph,
     passes: Vec<PassReport>,
+    mut seconds: StageSeconds,
     progress: &mut dyn FnMut(Stage, usize, usize),
 ) -> Result<Conversion, ConvertError> {
+    let mut stopwatch = Stopwatch::start();
     let mut options = describe(request, &graph);
     let samples = request.calibration.as_ref().map(|location| open_samples(&graph, location)).transpose()?;
     let mut calibration_samples = 0;
     if let Some(samples) = samples.as_ref().filter(|_| is_float(&graph)) {
         let draft = pack(&graph, &PackOptions::default())?;
+        seconds.pack = stopwatch.lap();
         let calibration = calibrate(&graph, &draft, &Chosen::new(request, samples), progress)?;
         Described::new(&graph, &calibration).add_to(&mut options);
         calibration_samples = calibration.samples();
+        seconds.calibrate = stopwatch.lap();
     }
     options.golden = golden(request.golden, &graph, samples.as_ref())?;
     let packed = pack(&graph, &options)?;
+    seconds.pack += stopwatch.lap();
     let (layers, outputs) = (BTreeMap::new(), Vec::new());
-    Ok(Conversion { float: None, graph, packed, passes, calibration_samples, layers, outputs })
+    Ok(Conversion { float: None, graph, packed, passes, calibration_samples, layers, outputs, seconds })
 }
 
 fn open_samples(graph: &Graph, location: &str) -> Result<Samples, ConvertError> {
@@ -332,9 +364,10 @@ fn measure(
     let (float_names, quantized_names) = (names(float), names(quantized));
     let (float_model, quantized_model) =
         (Model::open(float.blob.as_slice())?, Model::open(quantized.blob.as_slice())?);
+    let (mut float_arena, mut quantized_arena) = Default::default();
     let mut pair = Pair::new(
-        Named { model: &float_model, names: &float_names },
-        Named { model: &quantized_model, names: &quantized_names },
+        Named::new(&float_model, &mut float_arena, &float_names)?,
+        Named::new(&quantized_model, &mut quantized_arena, &quantized_names)?,
     );
     samples.for_each(|index, sample| {
         pair.run(sample)?;

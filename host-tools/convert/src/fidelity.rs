@@ -32,13 +32,38 @@ impl Deviation {
     }
 }
 
-/// A model and the name of the layer that each of its steps computes.
-#[derive(Debug, Clone, Copy)]
+/// A model that is ready to run, and the name of the layer that each of its steps computes.
+#[derive(Debug)]
 pub struct Named<'m> {
-    /// The model.
-    pub model: &'m Model<'m>,
-    /// One name a step.
-    pub names: &'m [String],
+    session: Session<'m>,
+    names: &'m [String],
+}
+
+impl<'m> Named<'m> {
+    /// Prepares to run a model, once for all samples, in an arena that is given the model's size. There is one name for each step.
+    ///
+    /// # Errors
+    /// If this processor has no kernels for the model.
+    pub fn new(
+        model: &Model<'m>,
+        arena: &'m mut AlignedBytes,
+        names: &'m [String],
+    ) -> Result<Named<'m>, Error> {
+        *arena = AlignedBytes::zeroed(model.arena_bytes(Family::best()));
+        Ok(Named { session: Session::new(model, arena.as_mut_slice())?, names })
+    }
+
+    /// Runs the model and returns the real values of its outputs.
+    fn run(&mut self, sample: &[f32], mut observer: impl Observer) -> Result<Vec<Vec<f32>>, Error> {
+        fill_input(&mut self.session, sample)?;
+        self.session.run_with(&mut observer)?;
+        let program = self.session.model().program();
+        let output = |index: usize| {
+            let tensor = program.output(index).ok_or(Error::NoSuchTensor(index))?;
+            Ok(real_values(tensor, self.session.output_bytes(index)?).collect())
+        };
+        (0..program.header().output_count.into()).map(output).collect()
+    }
 }
 
 /// Real values of step outputs, by layer name.
@@ -90,8 +115,6 @@ fn real_values(tensor: &TensorRecord, bytes: &[u8]) -> impl Iterator<Item = f32>
 pub struct Pair<'m> {
     float: Named<'m>,
     quantized: Named<'m>,
-    float_arena: AlignedBytes,
-    quantized_arena: AlignedBytes,
     float_values: Values<'m>,
     layers: BTreeMap<&'m str, Deviation>,
     outputs: Vec<Deviation>,
@@ -100,15 +123,13 @@ pub struct Pair<'m> {
 impl<'m> Pair<'m> {
     /// Prepares two models with the same inputs and outputs.
     pub fn new(float: Named<'m>, quantized: Named<'m>) -> Pair<'m> {
-        let arena = |named: Named<'_>| AlignedBytes::zeroed(named.model.arena_bytes(Family::best()));
+        let outputs = float.session.model().program().header().output_count.into();
         Pair {
             float,
             quantized,
-            float_arena: arena(float),
-            quantized_arena: arena(quantized),
             float_values: BTreeMap::new(),
             layers: BTreeMap::new(),
-            outputs: vec![Deviation::default(); float.model.program().header().output_count.into()],
+            outputs: vec![Deviation::default(); outputs],
         }
     }
 
@@ -118,12 +139,11 @@ impl<'m> Pair<'m> {
     /// # Errors
     /// If a model has other inputs or cannot be run.
     pub fn run(&mut self, sample: &[f32]) -> Result<(Vec<f32>, Vec<f32>), Error> {
-        let Named { model, names } = self.float;
-        let keeping = Keeping { names, values: &mut self.float_values };
-        let float = run(model, self.float_arena.as_mut_slice(), sample, keeping)?;
-        let Named { model, names } = self.quantized;
+        let keeping = Keeping { names: self.float.names, values: &mut self.float_values };
+        let float = self.float.run(sample, keeping)?;
+        let names = self.quantized.names;
         let comparing = Comparing { names, float: &self.float_values, layers: &mut self.layers };
-        let quantized = run(model, self.quantized_arena.as_mut_slice(), sample, comparing)?;
+        let quantized = self.quantized.run(sample, comparing)?;
         for (deviation, (float, quantized)) in self.outputs.iter_mut().zip(float.iter().zip(&quantized)) {
             float.iter().zip(quantized).for_each(|(&float, &quantized)| deviation.add(float, quantized));
         }
@@ -140,24 +160,6 @@ impl<'m> Pair<'m> {
     pub fn outputs(&self) -> &[Deviation] {
         &self.outputs
     }
-}
-
-/// Runs a model and returns the real values of its outputs.
-fn run(
-    model: &Model<'_>,
-    arena: &mut [u8],
-    sample: &[f32],
-    mut observer: impl Observer,
-) -> Result<Vec<Vec<f32>>, Error> {
-    let mut session = Session::new(model, arena)?;
-    fill_input(&mut session, sample)?;
-    session.run_with(&mut observer)?;
-    let program = model.program();
-    let output = |index: usize| {
-        let tensor = program.output(index).ok_or(Error::NoSuchTensor(index))?;
-        Ok(real_values(tensor, session.output_bytes(index)?).collect())
-    };
-    (0..program.header().output_count.into()).map(output).collect()
 }
 
 /// Writes a float sample into the first input of a session, quantized if the input is int8.

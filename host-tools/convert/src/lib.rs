@@ -15,7 +15,9 @@ pub mod plan;
 pub mod quantize;
 pub mod report;
 pub mod samples;
+mod timing;
 
 pub use convert::{Conversion, ConvertError, GoldenChoice, Request, Scheme, Stage, convert, read_model};
 pub use error::{GraphError, ImportError, UnsupportedNode};
 pub use graph::Graph;
+pub use timing::StageSeconds;

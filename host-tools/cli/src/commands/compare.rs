@@ -85,7 +85,11 @@ pub fn compare(
     let float_names: Vec<String> = float.steps.iter().map(|step| step.name.clone()).collect();
     let names: Vec<String> = model.step_names().map(str::to_owned).collect();
     let float = float.blob.open()?;
-    let pair = Pair::new(Named { model: &float, names: &float_names }, Named { model, names: &names });
+    let (mut float_arena, mut arena) = Default::default();
+    let pair = Pair::new(
+        Named::new(&float, &mut float_arena, &float_names)?,
+        Named::new(model, &mut arena, &names)?,
+    );
     let mut comparer = Comparer::new(pair, &names, truth);
     let mut progress = Progress::new("comparing");
     samples.for_each(|index, sample| {

@@ -57,6 +57,9 @@ pub struct Arguments {
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Say in the report how long each stage took
+    #[arg(long)]
+    timings: bool,
     /// Draw the memory plan as SVG
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
@@ -117,6 +120,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(board) = board {
         report.judge(&budget(board));
     }
+    report.seconds = arguments.timings.then_some(conversion.seconds);
     print!("{}", terminal::report(&report));
     if let Some(file) = report_file {
         file.finish(report.to_json().as_bytes())?;

@@ -20,6 +20,7 @@ fn a_model_goes_from_training_to_predictions() {
         "plan.svg",
         "--board",
         "rp2040",
+        "--timings",
     ];
     let outcome = folder
         .run(["convert", "digits.onnx", "-o", "digits.dnl", "--model-version", "7"].iter().chain(&words));
@@ -33,6 +34,7 @@ fn a_model_goes_from_training_to_predictions() {
     let layers = report["blob"]["layers"].as_array().unwrap();
     assert!(layers.iter().all(|layer| layer["worst_error"].is_f64()), "{layers:?}");
     assert!(outcome.output.contains("SQNR") && outcome.output.contains("fits"));
+    assert!(outcome.output.contains("calibrate ") && report["seconds"]["calibrate"].as_f64().unwrap() > 0.0);
     assert!(String::from_utf8(folder.read("plan.svg")).unwrap().contains("</svg>"));
 
     // Sections and paddings are all that there is.
@@ -144,7 +146,9 @@ fn a_blob_that_does_not_fit_the_board_is_not_written() {
     let outcome = folder.run(["convert", &model, "-o", "ad.dnl"].iter().chain(&words));
     assert_eq!(outcome.code, 3, "{}", outcome.errors);
     assert!(outcome.errors.contains("does not fit microbit"), "{}", outcome.errors);
-    assert_eq!(json(&folder.read("report.json"))["board"]["fits"], false);
+    let report = json(&folder.read("report.json"));
+    assert_eq!(report["board"]["fits"], false);
+    assert!(report["seconds"].is_null(), "it would be another report each time");
     assert!(!folder.files().contains(&"ad.dnl".to_owned()));
 }
 

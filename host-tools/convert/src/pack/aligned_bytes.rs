@@ -2,7 +2,11 @@
 
 use std::fmt;
 
+use bytemuck::Pod;
 use dunlin_runtime::BLOB_ALIGNMENT;
+
+/// Records that room is made for at once.
+const RECORDS: usize = 256;
 
 const _: () = assert!(align_of::<u128>() == BLOB_ALIGNMENT);
 
@@ -49,6 +53,24 @@ impl AlignedBytes {
         }
         self.words.resize(length.div_ceil(size_of::<u128>()), 0);
         self.length = length;
+    }
+
+    /// Adds the bytes of records to the end.
+    pub(super) fn extend<T: Pod>(&mut self, records: impl IntoIterator<Item = T>) {
+        let mut records = records.into_iter();
+        loop {
+            let start = self.length;
+            self.resize(start + RECORDS * size_of::<T>());
+            let places = self.as_mut_slice()[start..].chunks_exact_mut(size_of::<T>());
+            let written = places.zip(&mut records).map(|(place, record)| {
+                place.copy_from_slice(bytemuck::bytes_of(&record));
+            });
+            let written = written.count();
+            self.resize(start + written * size_of::<T>());
+            if written < RECORDS {
+                return;
+            }
+        }
     }
 
     /// Adds bytes to the end.

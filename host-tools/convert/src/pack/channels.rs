@@ -34,32 +34,28 @@ pub(super) fn factor(input: Affine, weight_scale: f32, output: Affine) -> Result
 }
 
 /// The channel blocks of a layer, where `channels` of each of `groups` begin a new block.
-pub(super) fn blocks(channels: &[Channel], groups: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for group in channels.chunks((channels.len() / groups).max(1)) {
-        for lanes in group.chunks(LANES) {
-            let mut block = ChannelBlock::default();
-            for (lane, channel) in lanes.iter().enumerate() {
-                block.bias[lane] = channel.bias;
-                block.weight_sum[lane] = channel.weight_sum;
-                block.multiplier[lane] = channel.multiplier.multiplier;
-                block.shift[lane] = channel.multiplier.shift;
-            }
-            bytes.extend_from_slice(bytemuck::bytes_of(&block));
+pub(super) fn blocks(channels: &[Channel], groups: usize) -> impl Iterator<Item = ChannelBlock> {
+    lanes(channels, groups).map(|lanes| {
+        let mut block = ChannelBlock::default();
+        for (lane, channel) in lanes.iter().enumerate() {
+            block.bias[lane] = channel.bias;
+            block.weight_sum[lane] = channel.weight_sum;
+            block.multiplier[lane] = channel.multiplier.multiplier;
+            block.shift[lane] = channel.multiplier.shift;
         }
-    }
-    bytes
+        block
+    })
 }
 
 /// The same for a float32 layer.
-pub(super) fn blocks_float32(bias: &[f32], groups: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for group in bias.chunks((bias.len() / groups).max(1)) {
-        for lanes in group.chunks(LANES) {
-            let mut block = FloatChannelBlock::default();
-            block.bias[..lanes.len()].copy_from_slice(lanes);
-            bytes.extend_from_slice(bytemuck::bytes_of(&block));
-        }
-    }
-    bytes
+pub(super) fn blocks_float32(bias: &[f32], groups: usize) -> impl Iterator<Item = FloatChannelBlock> {
+    lanes(bias, groups).map(|lanes| {
+        let mut block = FloatChannelBlock::default();
+        block.bias[..lanes.len()].copy_from_slice(lanes);
+        block
+    })
+}
+
+fn lanes<T>(channels: &[T], groups: usize) -> impl Iterator<Item = &[T]> {
+    channels.chunks((channels.len() / groups).max(1)).flat_map(|group| group.chunks(LANES))
 }

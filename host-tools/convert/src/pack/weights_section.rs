@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
+use bytemuck::Pod;
 use dunlin_runtime::format::HEADER_BYTES;
 
 use super::aligned_bytes::AlignedBytes;
@@ -12,6 +13,15 @@ use super::aligned_bytes::AlignedBytes;
 const BLOCK_ALIGNMENT: usize = 16;
 /// Alignment of constants and tables.
 const TABLE_ALIGNMENT: usize = 4;
+
+/// Where a content of the section is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stored {
+    /// Where it starts.
+    pub offset: u32,
+    /// Its bytes.
+    pub length: usize,
+}
 
 /// Packed weights, tables and constants, each content stored once.
 ///
@@ -32,14 +42,14 @@ impl WeightsSection {
         WeightsSection { bytes, known: HashMap::new() }
     }
 
-    /// Adds weights or channel blocks. Returns where they start.
-    pub fn add_blocks(&mut self, content: &[u8]) -> u32 {
-        self.add(content, BLOCK_ALIGNMENT)
+    /// Adds weights or channel blocks.
+    pub fn add_blocks<T: Pod>(&mut self, records: impl IntoIterator<Item = T>) -> Stored {
+        self.add(records, BLOCK_ALIGNMENT)
     }
 
     /// Adds a table or a constant. Returns where it starts.
     pub fn add_table(&mut self, content: &[u8]) -> u32 {
-        self.add(content, TABLE_ALIGNMENT)
+        self.add(content.iter().copied(), TABLE_ALIGNMENT).offset
     }
 
     /// What was added at an offset.
@@ -48,25 +58,32 @@ impl WeightsSection {
         self.bytes.as_slice().get(start..start.saturating_add(length)).unwrap_or_default()
     }
 
-    fn add(&mut self, content: &[u8], alignment: usize) -> u32 {
+    /// Writes the records to the end, and takes them away again if the same content is there already.
+    fn add<T: Pod>(&mut self, records: impl IntoIterator<Item = T>, alignment: usize) -> Stored {
+        let end = self.bytes.len();
+        let start = end.next_multiple_of(alignment);
+        self.bytes.resize(start);
+        self.bytes.extend(records);
+        let (before, content) = self.bytes.as_slice().split_at(start);
         let mut hasher = DefaultHasher::new();
         content.hash(&mut hasher);
         let known = self.known.entry(hasher.finish()).or_default();
         let same = |range: &&Range<usize>| {
-            range.start.is_multiple_of(alignment) && &self.bytes.as_slice()[(*range).clone()] == content
+            range.start.is_multiple_of(alignment) && before.get((*range).clone()) == Some(content)
         };
+        let length = content.len();
         let start = match known.iter().find(same) {
-            Some(range) => range.start,
+            Some(range) => {
+                self.bytes.resize(end);
+                range.start
+            }
             None => {
-                let start = self.bytes.len().next_multiple_of(alignment);
-                self.bytes.resize(start);
-                self.bytes.extend_from_slice(content);
-                known.push(start..self.bytes.len());
+                known.push(start..start + length);
                 start
             }
         };
         // Too long a section is refused as a whole.
-        u32::try_from(start - HEADER_BYTES).unwrap_or(u32::MAX)
+        Stored { offset: u32::try_from(start - HEADER_BYTES).unwrap_or(u32::MAX), length }
     }
 
     /// The section, behind the place of the header. It is never empty, so that no other section starts where it does.

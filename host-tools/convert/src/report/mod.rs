@@ -21,6 +21,7 @@ pub use table::Table;
 
 use crate::pack::Packed;
 use crate::passes::PassReport;
+use crate::timing::StageSeconds;
 
 /// The report of a conversion.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,6 +48,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Whether the board has room, if one was named.
     pub board: Option<BoardVerdict>,
+    /// What the stages took, if that was asked for: all else is the same in every conversion of the same files.
+    pub seconds: Option<StageSeconds>,
 }
 
 /// What a pass did.
@@ -120,6 +123,7 @@ impl Report {
             comparison: None,
             notes: packed.notes.iter().map(|note| format!("{}: {}", note.node, note.message)).collect(),
             board: None,
+            seconds: None,
             blob,
         })
     }

@@ -73,6 +73,10 @@ pub fn report(report: &Report) -> String {
             share(board.ram_needed, board.ram_bytes)
         );
     }
+    if let Some(seconds) = &report.seconds {
+        let stages = seconds.stages().map(|(stage, seconds)| format!("{stage} {seconds:.3}"));
+        let _ = writeln!(text, "  {:<12} {}", "seconds", stages.join(", "));
+    }
     text
 }
 

@@ -63,7 +63,7 @@ impl Engine {
     }
 
     /// Runs `count` inferences. Returns their nanoseconds.
-    fn run(&mut self, count: u64) -> anyhow::Result<u64> {
+    pub fn run(&mut self, count: u64) -> anyhow::Result<u64> {
         writeln!(self.requests, "{count}")?;
         self.requests.flush()?;
         let mut line = String::new();
@@ -102,7 +102,7 @@ pub fn take_turns(engines: &mut [Engine]) -> anyhow::Result<()> {
 }
 
 /// The number below which a share of `numbers` lies; 0 if there are none.
-fn quantile(numbers: &[f64], share: f64) -> f64 {
+pub fn quantile(numbers: &[f64], share: f64) -> f64 {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
     let index = (share * sorted.len().saturating_sub(1) as f64).round() as usize;

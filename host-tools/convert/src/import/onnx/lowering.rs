@@ -7,7 +7,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::{DatumType, Tensor as TractTensor};
 
 use super::analysis::{Analysis, Value};
-use super::weights::Weights;
+use super::weights::{WeightValues, Weights};
 use crate::graph::{Graph, Operator, Tensor, TensorId, UnaryFunction};
 
 /// Why a node could not be lowered.
@@ -131,8 +131,9 @@ impl Lowering {
     ///
     /// # Errors
     /// As [`Self::floats`].
-    pub fn weights(&mut self, name: &str) -> Result<(Vec<f32>, Vec<usize>), Refusal> {
-        self.weights.take(name).map_or_else(|| self.floats(name), Ok)
+    pub fn weights(&mut self, name: &str) -> Result<(WeightValues, Vec<usize>), Refusal> {
+        let decoded = |(values, shape)| (WeightValues::Decoded(values), shape);
+        self.weights.take(name).map_or_else(|| self.floats(name).map(decoded), Ok)
     }
 
     /// Whether a value does not depend on the model's inputs.

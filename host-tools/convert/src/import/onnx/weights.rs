@@ -48,10 +48,45 @@ impl Weights {
     }
 
     /// Takes the values and extents of weights that were set aside.
-    pub fn take(&mut self, name: &str) -> Option<(Vec<f32>, Vec<usize>)> {
+    pub fn take(&mut self, name: &str) -> Option<(WeightValues, Vec<usize>)> {
         let TensorProto { raw_data, dims, .. } = self.tensors.remove(name)?;
-        let values = raw_data.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
-        Some((values, dims.iter().map(|&extent| extent as usize).collect()))
+        Some((WeightValues::Stored(raw_data), dims.iter().map(|&extent| extent as usize).collect()))
+    }
+}
+
+/// The values of a layer's weights, row-major. A layer puts them in an order of its own, so those of the file are not decoded before that:
+/// the large ones would be in memory three times.
+#[derive(Debug)]
+pub enum WeightValues {
+    /// As they are in the file: little-endian floats.
+    Stored(Vec<u8>),
+    /// Decoded.
+    Decoded(Vec<f32>),
+}
+
+impl WeightValues {
+    /// The number of values.
+    pub fn count(&self) -> usize {
+        match self {
+            WeightValues::Stored(bytes) => bytes.len() / size_of::<f32>(),
+            WeightValues::Decoded(values) => values.len(),
+        }
+    }
+
+    /// The values at these indices, in their order.
+    ///
+    /// # Panics
+    /// If there is no value at an index.
+    pub fn in_order(&self, indices: impl Iterator<Item = usize>) -> Vec<f32> {
+        let mut ordered = Vec::with_capacity(self.count());
+        match self {
+            WeightValues::Stored(bytes) => {
+                let (values, _) = bytes.as_chunks();
+                ordered.extend(indices.map(|index| f32::from_le_bytes(values[index])));
+            }
+            WeightValues::Decoded(values) => ordered.extend(indices.map(|index| values[index])),
+        }
+        ordered
     }
 }
 

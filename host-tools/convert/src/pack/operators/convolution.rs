@@ -68,16 +68,18 @@ pub(super) fn lower(
                 Ok(Channel::new(row.iter().copied(), bias, input, multiplier))
             });
             let requantization = requantization.collect::<Result<Vec<_>, Refusal>>()?;
-            (packing::cells(values, kernel), channels::blocks(&requantization, groups), Some(output))
+            let packed = lowering.weights.add_blocks(packing::cells(values, kernel));
+            (packed, lowering.weights.add_blocks(channels::blocks(&requantization, groups)), Some(output))
         }
         _ => {
             let values = lowering.constant_float32(weights)?;
             let bias = lowering.constant_float32(bias)?;
-            (packing::rows_float32(values, kernel), channels::blocks_float32(bias, groups), None)
+            let packed = lowering.weights.add_blocks(packing::rows_float32(values, kernel));
+            (packed, lowering.weights.add_blocks(channels::blocks_float32(bias, groups)), None)
         }
     };
-    let weight_bytes = packed.len() + blocks.len();
-    let offsets = [lowering.weights.add_blocks(&packed), lowering.weights.add_blocks(&blocks)];
+    let weight_bytes = packed.length + blocks.length;
+    let offsets = [packed.offset, blocks.offset];
     let attributes =
         geometry.attributes([kernel_h, kernel_w], groups, clamp(activation, quantization), offsets);
     let (x, output) = (lowering.variable(x)?, lowering.define(node.output)?);

@@ -32,16 +32,18 @@ pub(super) fn lower(
                 Ok(Channel::new(taps, bias, input, multiplier))
             });
             let requantization = requantization.collect::<Result<Vec<_>, Refusal>>()?;
-            (packing::lines(values, channels), channels::blocks(&requantization, 1), Some(output))
+            let packed = lowering.weights.add_blocks(packing::lines(values, channels));
+            (packed, lowering.weights.add_blocks(channels::blocks(&requantization, 1)), Some(output))
         }
         _ => {
             let values = lowering.constant_float32(weights)?;
             let bias = lowering.constant_float32(bias)?;
-            (packing::lines(values, channels), channels::blocks_float32(bias, 1), None)
+            let packed = lowering.weights.add_blocks(packing::lines(values, channels));
+            (packed, lowering.weights.add_blocks(channels::blocks_float32(bias, 1)), None)
         }
     };
-    let weight_bytes = packed.len() + blocks.len();
-    let offsets = [lowering.weights.add_blocks(&packed), lowering.weights.add_blocks(&blocks)];
+    let weight_bytes = packed.length + blocks.length;
+    let offsets = [packed.offset, blocks.offset];
     let attributes =
         geometry.attributes([kernel_h, kernel_w], channels, clamp(activation, quantization), offsets);
     let (x, output) = (lowering.variable(x)?, lowering.define(node.output)?);

@@ -39,19 +39,21 @@ pub(super) fn lower(lowering: &mut Lowering, node: &Node, activation: Activation
                     "no multiplier of {inexact} of {outputs} channels rounds all sums as LiteRT does; outputs next to a tie may differ"
                 ));
             }
-            (packing::cells(values, kernel), channels::blocks(&requantization, 1), Some(output))
+            let packed = lowering.weights.add_blocks(packing::cells(values, kernel));
+            (packed, lowering.weights.add_blocks(channels::blocks(&requantization, 1)), Some(output))
         }
         _ => {
             let values = lowering.constant_float32(weights)?;
             let bias = lowering.constant_float32(bias)?;
-            (packing::rows_float32(values, kernel), channels::blocks_float32(bias, 1), None)
+            let packed = lowering.weights.add_blocks(packing::rows_float32(values, kernel));
+            (packed, lowering.weights.add_blocks(channels::blocks_float32(bias, 1)), None)
         }
     };
-    let weight_bytes = packed.len() + blocks.len();
+    let weight_bytes = packed.length + blocks.length;
     let attributes = FullyConnected {
         clamp: clamp(activation, quantization),
-        weights_offset: lowering.weights.add_blocks(&packed),
-        channels_offset: lowering.weights.add_blocks(&blocks),
+        weights_offset: packed.offset,
+        channels_offset: blocks.offset,
     };
     let (x, output) = (lowering.variable(x)?, lowering.define(node.output)?);
     lowering.push(Operator::FullyConnected, &[x], output, &attributes);

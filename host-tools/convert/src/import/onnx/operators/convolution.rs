@@ -41,20 +41,16 @@ pub fn lower(lowering: &mut Lowering, node: &NodeProto) -> Result<(), Refusal> {
     let taps = kh * kw;
     let depthwise = groups > 1 && per_group == 1 && cout == groups;
     let (operator, weights) = if depthwise {
-        let mut tap_major = Vec::with_capacity(weights.len());
-        for tap in 0..taps {
-            tap_major.extend((0..cout).map(|channel| weights[channel * taps + tap]));
-        }
+        let indices = (0..taps).flat_map(|tap| (0..cout).map(move |channel| channel * taps + tap));
+        let tap_major = weights.in_order(indices);
         let weights =
             lowering.graph.add_constant(format!("{name}.weights"), vec![1, kh, kw, cout], tap_major);
         (Operator::DepthwiseConv2d { stride, dilation, padding, activation }, weights)
     } else {
-        let mut channels_last = Vec::with_capacity(weights.len());
-        for filter in weights.chunks_exact(per_group * taps) {
-            for tap in 0..taps {
-                channels_last.extend((0..per_group).map(|channel| filter[channel * taps + tap]));
-            }
-        }
+        let filter = per_group * taps;
+        let starts = (0..cout).flat_map(|output| (0..taps).map(move |tap| output * filter + tap));
+        let indices = starts.flat_map(|start| (0..per_group).map(move |channel| start + channel * taps));
+        let channels_last = weights.in_order(indices);
         let shape = vec![cout, kh, kw, per_group];
         let weights = lowering.graph.add_constant(format!("{name}.weights"), shape, channels_last);
         (Operator::Conv2d { stride, dilation, padding, groups, activation }, weights)

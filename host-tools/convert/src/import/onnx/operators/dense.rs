@@ -6,6 +6,7 @@ use super::arithmetic;
 use crate::graph::{Activation, BinaryFunction, Operator};
 use crate::import::onnx::attributes::Attributes;
 use crate::import::onnx::lowering::{Lowering, Refusal, node_name};
+use crate::import::onnx::weights::WeightValues;
 
 /// Lowers `Gemm`: alpha · A′ · B′ + beta · C.
 ///
@@ -25,7 +26,8 @@ pub fn lower_gemm(lowering: &mut Lowering, node: &NodeProto) -> Result<(), Refus
     let beta = node.float("beta")?.unwrap_or(1.0);
     let transposed = node.integer("transB")?.unwrap_or(0) != 0;
     let (outputs, inputs) = if transposed { (rows, columns) } else { (columns, rows) };
-    let mut weights = if transposed { b } else { transpose(&b, rows, columns) };
+    let mut weights = if transposed { b.in_order(0..b.count()) } else { transpose(&b, rows, columns) };
+    drop(b);
     for weight in &mut weights {
         *weight *= alpha;
     }
@@ -89,7 +91,10 @@ pub fn lower_matmul(lowering: &mut Lowering, node: &NodeProto) -> Result<(), Ref
     Ok(())
 }
 
-fn constant_weights(lowering: &mut Lowering, node: &NodeProto) -> Result<(Vec<f32>, Vec<usize>), Refusal> {
+fn constant_weights(
+    lowering: &mut Lowering,
+    node: &NodeProto,
+) -> Result<(WeightValues, Vec<usize>), Refusal> {
     let b = lowering.input(node, 1)?;
     if !lowering.is_constant(b) {
         return Err(Refusal::unsupported(
@@ -100,10 +105,6 @@ fn constant_weights(lowering: &mut Lowering, node: &NodeProto) -> Result<(Vec<f3
     lowering.weights(b)
 }
 
-fn transpose(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    let mut transposed = Vec::with_capacity(matrix.len());
-    for column in 0..columns {
-        transposed.extend((0..rows).map(|row| matrix[row * columns + column]));
-    }
-    transposed
+fn transpose(matrix: &WeightValues, rows: usize, columns: usize) -> Vec<f32> {
+    matrix.in_order((0..columns).flat_map(|column| (0..rows).map(move |row| row * columns + column)))
 }
