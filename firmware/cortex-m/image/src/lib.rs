@@ -15,6 +15,7 @@ pub use dunlin_harness::{Options, files};
 pub use fault::{Fault, on_fault};
 pub use file::read_file;
 pub use memory::free_memory;
+pub use stack::{paint as paint_stack, used as stack_used};
 
 // The logger that `defmt` looks for by its symbols.
 use defmt_semihosting as _;

@@ -16,6 +16,8 @@ pub mod executor;
 pub mod flash;
 #[cfg(feature = "device")]
 mod interrupts;
+#[cfg(feature = "device")]
+pub mod network;
 pub mod protection;
 pub mod psram;
 #[cfg(feature = "device")]
