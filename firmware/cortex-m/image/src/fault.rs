@@ -18,10 +18,12 @@ pub enum Fault {
 }
 
 /// What follows a fault.
-static HANDLER: Mutex<Cell<Option<fn(Fault) -> !>>> = Mutex::new(Cell::new(None));
+pub type Handler = fn(Fault) -> !;
+
+static HANDLER: Mutex<Cell<Option<Handler>>> = Mutex::new(Cell::new(None));
 
 /// Has `handler` called after a fault was logged; without one the program ends with a code.
-pub fn on_fault(handler: fn(Fault) -> !) {
+pub fn on_fault(handler: Handler) {
     interrupt::free(|token| HANDLER.borrow(token).set(Some(handler)));
 }
 

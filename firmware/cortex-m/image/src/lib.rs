@@ -12,7 +12,7 @@ mod memory;
 mod stack;
 
 pub use dunlin_harness::{Options, files};
-pub use fault::{Fault, on_fault};
+pub use fault::{Fault, Handler, on_fault};
 pub use file::read_file;
 pub use memory::free_memory;
 pub use stack::{paint as paint_stack, used as stack_used};

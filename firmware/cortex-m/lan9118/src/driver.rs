@@ -17,8 +17,26 @@ pub struct Lan9118<R> {
     address: [u8; 6],
     link_is_up: bool,
     state: &'static State,
+    buffers: &'static mut Buffers,
+}
+
+/// A frame of each direction; a static variable, as it is long for a stack.
+pub struct Buffers {
     received: [u8; LONGEST_FRAME + 6],
     transmitted: [u8; LONGEST_FRAME],
+}
+
+impl Buffers {
+    /// Zeros.
+    pub const fn new() -> Self {
+        Buffers { received: [0; LONGEST_FRAME + 6], transmitted: [0; LONGEST_FRAME] }
+    }
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Buffers::new()
+    }
 }
 
 /// A received frame.
@@ -41,25 +59,19 @@ impl<R: Registers> Lan9118<R> {
         registers: R,
         address: Option<[u8; 6]>,
         state: &'static State,
+        buffers: &'static mut Buffers,
         delay: &mut impl DelayNs,
     ) -> Result<Self, Error> {
         let mut chip = Chip(registers);
         let address = chip.start(address, delay)?;
         let link_is_up = chip.link()?;
-        Ok(Lan9118 {
-            chip,
-            address,
-            link_is_up,
-            state,
-            received: [0; LONGEST_FRAME + 6],
-            transmitted: [0; LONGEST_FRAME],
-        })
+        Ok(Lan9118 { chip, address, link_is_up, state, buffers })
     }
 
-    /// The next good frame in the chip, in `self.received`.
+    /// The next good frame in the chip, in its buffer.
     fn take_frame(&mut self) -> Option<usize> {
         loop {
-            match self.chip.receive(&mut self.received)? {
+            match self.chip.receive(&mut self.buffers.received)? {
                 Ok(length) => {
                     self.state.received.fetch_add(1, Ordering::Relaxed);
                     return Some(length);
@@ -118,16 +130,16 @@ impl<R: Registers> Driver for Lan9118<R> {
             length = self.take_frame();
         }
         let length = length?;
-        let frame = self.received.get_mut(..length)?;
+        let frame = self.buffers.received.get_mut(..length)?;
         let transmit =
-            TransmitToken { chip: &mut self.chip, frame: &mut self.transmitted, state: self.state };
+            TransmitToken { chip: &mut self.chip, frame: &mut self.buffers.transmitted, state: self.state };
         Some((ReceiveToken(frame), transmit))
     }
 
     fn transmit(&mut self, cx: &mut Context<'_>) -> Option<TransmitToken<'_, R>> {
         self.poll_room(cx).then_some(TransmitToken {
             chip: &mut self.chip,
-            frame: &mut self.transmitted,
+            frame: &mut self.buffers.transmitted,
             state: self.state,
         })
     }

@@ -23,7 +23,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use driver::{Lan9118, ReceiveToken, TransmitToken};
+pub use driver::{Buffers, Lan9118, ReceiveToken, TransmitToken};
 pub use error::Error;
 pub use registers::{MappedRegisters, Register, Registers};
 pub use state::{Counters, Interrupt, State};

@@ -12,7 +12,7 @@ use embassy_net_driver::{Driver, HardwareAddress, LinkState, RxToken, TxToken};
 use embedded_hal::delay::DelayNs;
 
 use crate::simulated::Simulated;
-use crate::{Counters, Error, Interrupt, Lan9118, State};
+use crate::{Buffers, Counters, Error, Interrupt, Lan9118, State};
 
 /// Time that does not pass.
 struct NoDelay;
@@ -31,6 +31,10 @@ impl Wake for Task {
     }
 }
 
+fn buffers() -> &'static mut Buffers {
+    Box::leak(Box::default())
+}
+
 struct Bench {
     chip: Simulated,
     driver: Lan9118<Simulated>,
@@ -43,7 +47,8 @@ impl Bench {
     fn new() -> Self {
         let chip = Simulated::new();
         let state = Box::leak(Box::new(State::new()));
-        let driver = Lan9118::new(chip.clone(), None, state, &mut NoDelay).expect("the chip answers");
+        let driver =
+            Lan9118::new(chip.clone(), None, state, buffers(), &mut NoDelay).expect("the chip answers");
         let interrupt = Interrupt::new(chip.clone(), state);
         Bench { chip, driver, interrupt, state, task: Arc::default() }
     }
@@ -81,7 +86,7 @@ fn a_chip_that_does_not_answer_is_named() {
         let chip = Simulated::new();
         change(&mut chip.0.borrow_mut());
         let state = Box::leak(Box::new(State::new()));
-        Lan9118::new(chip, None, state, &mut NoDelay).err().expect("it does not answer")
+        Lan9118::new(chip, None, state, buffers(), &mut NoDelay).err().expect("it does not answer")
     };
     assert_eq!(start(|chip| chip.byte_test = 0x4321_8765), Error::NoChip(0x4321_8765));
     assert_eq!(start(|chip| chip.id = 0x9220_0000), Error::UnknownChip(0x9220));
@@ -95,7 +100,8 @@ fn the_address_comes_from_the_eeprom_or_from_the_caller() {
     let address = [0x02, 0xAB, 0xCD, 0xEF, 0x12, 0x34];
     let chip = Simulated::new();
     let state = Box::leak(Box::new(State::new()));
-    let driver = Lan9118::new(chip.clone(), Some(address), state, &mut NoDelay).expect("it answers");
+    let driver =
+        Lan9118::new(chip.clone(), Some(address), state, buffers(), &mut NoDelay).expect("it answers");
     assert_eq!(driver.hardware_address(), HardwareAddress::Ethernet(address));
     assert_eq!(chip.0.borrow().mac[2..4], [0x3412, 0xEFCD_AB02]);
     // Receiver and transmitter are on, both at once, as was negotiated.

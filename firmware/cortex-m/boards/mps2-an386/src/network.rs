@@ -4,7 +4,7 @@ use embassy_executor::{SpawnError, Spawner};
 use embassy_net::{Config, Runner, Stack, StackResources};
 use static_cell::StaticCell;
 
-use crate::ethernet::{self, Ethernet};
+use crate::ethernet::{self, Ethernet, EthernetError};
 
 /// Sockets at once: DHCP, one TCP connection, and one to spare while another is being closed.
 const SOCKETS: usize = 3;
@@ -16,7 +16,7 @@ static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
 #[non_exhaustive]
 pub enum NetworkError {
     /// The Ethernet controller does not work.
-    Controller(lan9118::Error),
+    Ethernet(EthernetError),
     /// The network was started before.
     Started,
 }
@@ -24,7 +24,7 @@ pub enum NetworkError {
 impl core::fmt::Display for NetworkError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            NetworkError::Controller(error) => error.fmt(f),
+            NetworkError::Ethernet(error) => error.fmt(f),
             NetworkError::Started => f.write_str("the network was started before"),
         }
     }
@@ -43,7 +43,7 @@ impl From<SpawnError> for NetworkError {
 /// # Errors
 /// [`NetworkError`].
 pub fn start(spawner: Spawner, address: Option<[u8; 6]>, seed: u64) -> Result<Stack<'static>, NetworkError> {
-    let driver = ethernet::start(address).map_err(NetworkError::Controller)?;
+    let driver = ethernet::start(address).map_err(NetworkError::Ethernet)?;
     let resources = RESOURCES.try_init(StackResources::new()).ok_or(NetworkError::Started)?;
     let (stack, runner) = embassy_net::new(driver, Config::dhcpv4(Default::default()), resources, seed);
     spawner.spawn(drive(runner)?);
