@@ -63,6 +63,8 @@ pub async fn run(stack: Stack<'static>, broker: SocketAddrV4) -> ! {
     loop {
         let mut socket = TcpSocket::new(stack, received, sent);
         socket.set_timeout(Some(PATIENCE));
+        // Requests and acknowledgements are short, and somebody waits for each.
+        socket.set_nagle_enabled(false);
         if let Ok(Ok(())) = with_timeout(PATIENCE, socket.connect(broker)).await {
             match with_timeout(PATIENCE, session.connect(&mut socket)).await {
                 Ok(Ok(mut connection)) => {
