@@ -27,6 +27,8 @@ pub struct Inside {
     pub hardware: u32,
     /// Frames that left the chip.
     pub sent: Vec<Vec<u8>>,
+    /// A frame that arrives when the interrupt status is read.
+    pub late_frame: Option<Vec<u8>>,
     /// Whether frames leave the transmit FIFO at once.
     pub wire_is_free: bool,
     mac_data: u32,
@@ -88,7 +90,9 @@ impl Simulated {
     /// Whether the interrupt line is active.
     pub fn interrupts(&self) -> bool {
         let inside = self.0.borrow();
-        inside.interrupt_status & inside.interrupt_enable != 0
+        // The PHY's interrupt stays until its source is read.
+        let phy = u32::from(inside.phy[29] & inside.phy[30] != 0) << 18;
+        (inside.interrupt_status | phy) & inside.interrupt_enable != 0
     }
 }
 
@@ -129,6 +133,9 @@ impl Inside {
                 self.phy[phy] = self.mac[7];
             } else {
                 self.mac[7] = self.phy[phy];
+                if phy == 29 {
+                    self.phy[29] = 0;
+                }
             }
             self.mac[6] &= !1;
         }
@@ -137,13 +144,22 @@ impl Inside {
 
 impl Registers for Simulated {
     fn read(&mut self, register: Register) -> u32 {
+        if register == Register::InterruptStatus {
+            let late = self.0.borrow_mut().late_frame.take();
+            if let Some(frame) = late {
+                self.arrive(&frame, false);
+            }
+        }
         let mut inside = self.0.borrow_mut();
         match register {
             Register::ReceiveData => inside.received.pop_front().expect("the receive FIFO is not empty"),
             Register::ReceiveStatus => inside.statuses.pop_front().expect("a status is there"),
             Register::TransmitStatus => inside.transmit_statuses.pop_front().expect("a status is there"),
             Register::Identification => inside.id,
-            Register::InterruptStatus => inside.interrupt_status,
+            Register::InterruptStatus => {
+                let phy = u32::from(inside.phy[29] & inside.phy[30] != 0) << 18;
+                inside.interrupt_status | phy
+            }
             Register::InterruptEnable => inside.interrupt_enable,
             Register::ByteTest => inside.byte_test,
             Register::HardwareConfiguration => match &mut inside.reset_reads {
