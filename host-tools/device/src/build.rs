@@ -58,6 +58,39 @@ pub fn runtime_flash(board: &Board, selection: &Selection) -> Result<u64, Device
     Ok(whole.saturating_sub(sizes(&build_package(board, RUNTIME_ALONE, &empty)?)?.flash))
 }
 
+/// Builds another program of a bare-metal board than the image that exercises: a binary of the board's package, with these features
+/// and without the default ones. Returns where it is.
+///
+/// # Errors
+/// As [`build`], and [`DeviceError::BudgetOnly`] for boards without a bare-metal image.
+pub fn build_program(board: &Board, name: &str, features: &[&str]) -> Result<PathBuf, DeviceError> {
+    let Subject::Machine { target, .. } = board.subject()? else {
+        return Err(DeviceError::BudgetOnly { board: board.name });
+    };
+    let workspace = sources()?.join("firmware/cortex-m");
+    let target_dir = workspace.join("target/programs");
+    require_target(&workspace, target)?;
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(&workspace).args(["build", "--release", "--package", board.name, "--bin", name]);
+    cargo.args(["--no-default-features", "--features", &features.join(","), "--target", target]);
+    cargo.arg("--target-dir").arg(&target_dir);
+    finish(board, &mut cargo)?;
+    Ok(target_dir.join(target).join("release").join(name))
+}
+
+/// Runs cargo, undisturbed by variables that are meant for another build.
+fn finish(board: &Board, cargo: &mut Command) -> Result<(), DeviceError> {
+    for variable in FOREIGN {
+        cargo.env_remove(variable);
+    }
+    let built = output(cargo, "cargo", CARGO)?;
+    if built.status.success() {
+        return Ok(());
+    }
+    let output = String::from_utf8_lossy(&built.stderr).into_owned();
+    Err(DeviceError::Build { board: board.name, output })
+}
+
 fn build_package(
     board: &Board,
     bare_metal: &'static str,
@@ -86,9 +119,6 @@ fn build_package(
         .arg("--target-dir")
         .arg(&target_dir)
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER_AARCH64);
-    for variable in FOREIGN {
-        cargo.env_remove(variable);
-    }
     let mut folder = target_dir;
     if let Some(target) = target {
         require_target(&workspace, target)?;
@@ -98,11 +128,7 @@ fn build_package(
         }
         folder.push(target);
     }
-    let built = output(&mut cargo, "cargo", CARGO)?;
-    if !built.status.success() {
-        let output = String::from_utf8_lossy(&built.stderr).into_owned();
-        return Err(DeviceError::Build { board: board.name, output });
-    }
+    finish(board, &mut cargo)?;
     folder.push("release");
     folder.push(package);
     Ok(folder)

@@ -15,6 +15,7 @@
 mod board;
 mod build;
 mod counter;
+mod emulator;
 mod error;
 mod log;
 mod process;
@@ -24,9 +25,10 @@ mod selection;
 mod sizes;
 
 pub use board::{BOARDS, Board, Subject};
-pub use build::{build, build_selected, runtime_flash};
+pub use build::{build, build_program, build_selected, runtime_flash};
 pub use counter::{Count, Counts};
 pub use dunlin_harness::Options;
+pub use emulator::{Emulation, Emulator, Time};
 pub use error::DeviceError;
 pub use report::{Arena, Cost, RunReport, StackUse, StepCost, StepHash};
 pub use run::{Request, run};

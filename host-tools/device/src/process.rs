@@ -61,6 +61,19 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Ends it at once, as a power cut does.
+    pub fn kill(&mut self) -> Result<(), DeviceError> {
+        self.0.kill().and_then(|()| self.0.wait()).map_err(DeviceError::io("ending a program"))?;
+        Ok(())
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // Neither call does anything when the program has ended.

@@ -11,6 +11,7 @@ use dunlin_harness::{Options, files};
 use crate::board::{Board, Subject};
 use crate::build::{build_plugin, build_selected};
 use crate::counter::{self, Counts};
+use crate::emulator::{self, machine_command};
 use crate::error::DeviceError;
 use crate::log;
 use crate::process::Running;
@@ -127,16 +128,14 @@ fn command(
     request.options.for_each_word(|word| words.push(word.to_string()));
     let (mut command, tool, install) = match subject {
         Subject::Machine { machine, blob_at, .. } => {
-            let mut command = Command::new("qemu-system-arm");
-            command.args(["-machine", machine, "-display", "none", "-serial", "none", "-monitor", "none"]);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let mut command = machine_command(machine, &words);
             command.args(["-nic", "none", "-icount", &format!("shift={INSTRUCTION_SHIFT}")]);
-            let arguments = words.iter().map(|word| format!(",arg={word}")).collect::<String>();
-            command.args(["-semihosting-config", &format!("enable=on,target=native,arg=dunlin{arguments}")]);
             if let Some((address, _)) = blob_at {
                 let blob = name(files::BLOB);
                 command.args(["-device", &format!("loader,file={blob},addr={address:#x},force-raw=on")]);
             }
-            (command, "qemu-system-arm", "apt-get install qemu-system-arm")
+            (command, emulator::TOOL, emulator::INSTALL)
         }
         Subject::Emulated { processor, .. } => {
             let mut command = Command::new("qemu-aarch64");

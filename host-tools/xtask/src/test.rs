@@ -1,5 +1,6 @@
 //! Everything that must pass before a change lands.
 
+use anyhow::Context;
 use xshell::{Shell, cmd};
 
 use crate::{bench, cross, fuzz, lint, size, tools};
@@ -22,6 +23,7 @@ pub fn run(shell: &Shell, host_only: bool) -> anyhow::Result<()> {
         println!("left out: emulated targets, firmware, sizes, benchmarks, fuzzing (--host-only)");
         return Ok(());
     }
+    drivers(shell)?;
     cross::run(shell)?;
     size::run(shell)?;
     bench::check(shell)?;
@@ -30,5 +32,15 @@ pub fn run(shell: &Shell, host_only: bool) -> anyhow::Result<()> {
     } else {
         println!("left out: fuzzing, which needs a nightly toolchain and cargo-fuzz (see cargo xtask fuzz)");
     }
+    Ok(())
+}
+
+/// Tests the drivers of the bare-metal workspace here, against simulated chips.
+fn drivers(shell: &Shell) -> anyhow::Result<()> {
+    let version = cmd!(shell, "rustc --version --verbose").read()?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.context("rustc does not say what it runs on")?;
+    let _workspace = shell.push_dir("firmware/cortex-m");
+    cmd!(shell, "cargo test --quiet --package lan9118 --target {host}").run()?;
     Ok(())
 }

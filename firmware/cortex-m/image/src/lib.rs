@@ -1,6 +1,6 @@
 //! What the images of all boards share: files and logs over semihosting, marks on the stack, and what happens on a fault.
 //!
-//! An image contains no model. It takes its command line, blob and samples from the host that emulates or debugs it, runs
+//! An image that exercises contains no model. It takes its command line, blob and samples from the host that emulates or debugs it, runs
 //! `dunlin_harness::exercise`, and ends with one of the codes in [`exit`].
 #![no_std]
 
@@ -12,8 +12,10 @@ mod memory;
 mod stack;
 
 pub use dunlin_harness::{Options, files};
+pub use fault::{Fault, Handler, on_fault};
 pub use file::read_file;
 pub use memory::free_memory;
+pub use stack::{paint as paint_stack, used as stack_used};
 
 // The logger that `defmt` looks for by its symbols.
 use defmt_semihosting as _;
@@ -21,21 +23,25 @@ use host::Host;
 
 /// Reads the options that the host passed on the command line; ends the program if there is one that it does not know.
 pub fn options() -> Options {
+    let mut options = Options::default();
+    for_each_word(|word| options.apply(word).is_ok());
+    options
+}
+
+/// Calls `apply` with each word of the command line, but for the name of the program; ends the program if one is not understood.
+pub fn for_each_word(mut apply: impl FnMut(&str) -> bool) {
     /// Longest command line in bytes.
     const LONGEST: usize = 256;
-    let mut options = Options::default();
     let Ok(words) = semihosting::experimental::env::args::<LONGEST>() else {
         defmt::error!("the command line cannot be read");
         exit::with(exit::USAGE)
     };
-    // The first word is the name of the program.
     for word in (&words).skip(1) {
-        if word.is_err() || word.is_ok_and(|word| options.apply(word).is_err()) {
+        if !word.is_ok_and(&mut apply) {
             defmt::error!("{=str} is not an option of this image", word.unwrap_or("(not UTF-8)"));
             exit::with(exit::USAGE)
         }
     }
-    options
 }
 
 /// Exercises `blob` in the memory that is free, and ends the program.

@@ -1,22 +1,21 @@
-//! The image for Arm's MPS2 board with the image AN386 (Cortex-M4F).
+//! The image that exercises blobs.
 //!
 //! The blob goes from the host into the PSRAM, which the memory protection unit then makes read-only.
 #![no_std]
 #![no_main]
 
-mod protection;
-mod psram;
-mod timer;
-
 use cortex_m_rt::entry;
 use dunlin_image::{exercise, exit, files, options, read_file};
+use mps2_an386::{protection, psram, timer};
 
 #[entry]
 fn main() -> ! {
     let options = options();
-    let Some(core) = cortex_m::Peripherals::take() else { exit::with(exit::USAGE) };
+    let (Some(core), Some(psram)) = (cortex_m::Peripherals::take(), psram::take()) else {
+        exit::with(exit::USAGE)
+    };
     timer::start();
-    let Ok(blob) = read_file(files::BLOB, psram::take()) else {
+    let Ok(blob) = read_file(files::BLOB, psram) else {
         defmt::error!("the blob cannot be read, or is longer than the PSRAM");
         exit::with(exit::USAGE)
     };
