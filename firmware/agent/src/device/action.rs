@@ -282,7 +282,7 @@ fn sent<'s>(is_sent: bool) -> Completion<'s> {
     if is_sent { Completion::Ok } else { Completion::NotSent }
 }
 
-fn changed<F: NorFlash>(result: &Result<(), Error<F::Error>>, store: &Store<F>) -> Completion<'_> {
+fn changed<'s, F: NorFlash>(result: &Result<(), Error<F::Error>>, store: &'s Store<F>) -> Completion<'s> {
     match result {
         Ok(()) => Completion::State(store.state()),
         Err(_) => Completion::Failed,
