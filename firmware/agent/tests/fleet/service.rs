@@ -40,15 +40,20 @@ impl Service {
     /// Puts a blob on offer.
     pub fn offer(&mut self, sequence: u64, blob: &[u8]) {
         let release = release(sequence, blob);
-        self.offer_as(sequence, blob, signed(&*RELEASE, &release));
+        self.offer_as(sequence, blob, signed(&RELEASE, &release));
     }
 
     pub fn offer_as(&mut self, sequence: u64, blob: &[u8], message: Vec<u8>) {
         let release = release(sequence, blob);
         let mut index = vec![0; blob.len()];
         let index = write_index(blob, release.block, &mut index).unwrap().to_vec();
-        self.contents.insert(release.index_digest.content(), (index, blob.to_vec()));
+        self.hold(release.index_digest.content(), &index, blob);
         self.wanted = Some((sequence, message));
+    }
+
+    /// Holds content, right or wrong.
+    pub fn hold(&mut self, content: ContentId, index: &[u8], blob: &[u8]) {
+        self.contents.insert(content, (index.to_vec(), blob.to_vec()));
     }
 
     /// Takes a message, and answers it.

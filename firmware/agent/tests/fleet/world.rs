@@ -105,7 +105,7 @@ impl World {
         self.boots += 1;
         let layout = Layout::new(&flash, sizes()).unwrap();
         let board = Board { latency: self.latency, queue: 8, ..Board::default() };
-        let boot = Boot { cause, seed: self.boots * 0x9E37_79B9_7F4A_7C15 };
+        let boot = Boot { cause, seed: self.boots.wrapping_mul(0x9E37_79B9_7F4A_7C15) };
         self.uptime_since = self.now;
         self.flying.clear();
         let device = Device::start(self.profile.clone(), flash, layout, board, memory, boot, 0);
