@@ -2,7 +2,12 @@
 
 mod authority;
 mod board;
+mod cuts;
 mod models;
+mod network;
+mod orders;
 mod service;
+mod storm;
+mod telemetry;
 mod updates;
 mod world;

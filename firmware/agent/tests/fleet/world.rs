@@ -5,7 +5,7 @@ use dunlin_kernel_tests::random::Random;
 use dunlin_protocol::Kind;
 use dunlin_protocol::message::{ResetCause, Update, UpdateState};
 use dunlin_runtime::Aligned;
-use dunlin_store::simulated::run;
+use dunlin_store::simulated::{Cut, run};
 use dunlin_store::{Layout, Sizes};
 
 use crate::authority::profile;
@@ -48,8 +48,20 @@ pub struct World {
     deadline: u64,
     /// Messages on their way: when, whether up, kind, payload.
     flying: Vec<(u64, bool, Kind, Vec<u8>)>,
+    pub will: Vec<u8>,
     pub last: Option<Result<Predicted, PredictError>>,
     boots: u64,
+    /// When the device tried to connect.
+    pub attempts: Vec<u64>,
+    /// Done to the flash each time that the power comes back.
+    pub on_restart: Option<Box<dyn FnMut(&mut Flash)>>,
+}
+
+/// The will that the device leaves with its next connection.
+pub fn next_will(world: &mut World) -> Vec<u8> {
+    let attempts = world.attempts.len();
+    world.run_until("it connects", |world| world.attempts.len() > attempts);
+    world.will.clone()
 }
 
 pub fn sizes() -> Sizes {
@@ -77,6 +89,11 @@ impl World {
     }
 
     pub fn with(flash: Flash) -> World {
+        World::start(flash, 1)
+    }
+
+    /// The device with this number.
+    pub fn start(flash: Flash, device: u64) -> World {
         let mut world = World {
             now: 0,
             uptime_since: 0,
@@ -94,14 +111,22 @@ impl World {
             deadline: 0,
             flying: Vec::new(),
             last: None,
-            boots: 0,
+            boots: device << 32,
+            attempts: Vec::new(),
+            will: Vec::new(),
+            on_restart: None,
         };
         world.boot(flash, memory(), ResetCause::PowerOn);
         world
     }
 
     fn boot(&mut self, mut flash: Flash, memory: Memory<'static>, cause: ResetCause) {
-        flash.restart();
+        if !flash.is_powered() {
+            flash.restart();
+            if let Some(change) = &mut self.on_restart {
+                change(&mut flash);
+            }
+        }
         self.boots += 1;
         let layout = Layout::new(&flash, sizes()).unwrap();
         let board = Board { latency: self.latency, queue: 8, ..Board::default() };
@@ -118,6 +143,13 @@ impl World {
         let (flash, _, memory) = self.device.take().unwrap().into_parts();
         self.restarts += 1;
         self.boot(flash, memory, cause);
+    }
+
+    /// Cuts the power at an operation from now on.
+    pub fn cut(&mut self, cut: Cut) {
+        let (mut flash, _, memory) = self.device.take().unwrap().into_parts();
+        flash.cut(cut);
+        self.boot(flash, memory, ResetCause::PowerOn);
     }
 
     pub fn device(&mut self) -> &mut Device<'static, Flash, Board> {
@@ -227,7 +259,8 @@ impl World {
             Next::At(at) => self.uptime_since.saturating_add(at),
         };
         let device = self.device.as_mut().unwrap();
-        if device.platform().connects.pop().is_some() {
+        if let Some(will) = device.platform().connects.pop() {
+            (self.will, _) = (will, self.attempts.push(now));
             device.platform().is_online = is_up;
             if is_up {
                 device.connected(uptime)
