@@ -105,7 +105,8 @@ fn what_does_not_suit_the_device_is_refused_before_a_block_is_fetched() {
     let requests = world.service.requests.len();
     let none = Schema([0; 8]);
     type Change = fn(&mut Release);
-    let cases: [(Change, fn(&Rejection) -> bool); 6] = [
+    type Expected = fn(&Rejection) -> bool;
+    let cases: [(Change, Expected); 6] = [
         (|r| r.needs.operator_set = 99, |r| matches!(r, Rejection::OperatorSet { needed: 99, .. })),
         (|r| r.needs.packing = 99, |r| matches!(r, Rejection::Packing { .. })),
         (

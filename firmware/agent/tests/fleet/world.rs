@@ -17,6 +17,9 @@ use crate::service::Service;
 const DELAY: u64 = 20;
 pub const ARENA_BYTES: usize = 4096;
 
+/// Something done to a flash.
+type Change = Box<dyn FnMut(&mut Flash)>;
+
 /// What the links do to messages, each per mille.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {
@@ -54,7 +57,7 @@ pub struct World {
     /// When the device tried to connect.
     pub attempts: Vec<u64>,
     /// Done to the flash each time that the power comes back.
-    pub on_restart: Option<Box<dyn FnMut(&mut Flash)>>,
+    pub on_restart: Option<Change>,
 }
 
 /// The will that the device leaves with its next connection.
@@ -263,9 +266,9 @@ impl World {
             (self.will, _) = (will, self.attempts.push(now));
             device.platform().is_online = is_up;
             if is_up {
-                device.connected(uptime)
+                device.connected(uptime);
             } else {
-                device.disconnected(uptime)
+                device.disconnected(uptime);
             }
             self.deadline = now;
         }
