@@ -234,3 +234,10 @@ async fn outbox_status<F: NorFlash>(store: &mut Store<F>, buffer: &mut [u8]) -> 
         dropped_events: store.dropped(ItemKind::Event),
     })
 }
+
+/// State of a device beside arena, buffer, flash driver and platform, in bytes.
+#[cfg(target_pointer_width = "32")]
+const _: () = {
+    assert!(size_of::<Agent>() <= 6 * 1024);
+    assert!(size_of::<Device<'static, (), ()>>() <= 9 * 1024);
+};
