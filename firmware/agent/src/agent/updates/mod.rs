@@ -306,3 +306,13 @@ pub(crate) fn crash_verdict(release: &Release) -> Happening {
     let rollback = Rollback::Resets { found: limit.saturating_add(1), limit };
     happening(subject(release), UpdateState::RolledBack(rollback))
 }
+
+/// So many resets by faults may happen while a release is fetched and tested.
+pub(crate) const INSTALL_CRASHES: u8 = 3;
+
+/// What is kept in flash when there were more.
+pub(crate) fn install_crash_verdict(release: &Release) -> Happening {
+    let limit = u32::from(INSTALL_CRASHES);
+    let rejection = Rejection::Resets { found: limit + 1, limit };
+    happening(subject(release), UpdateState::Rejected(rejection))
+}
