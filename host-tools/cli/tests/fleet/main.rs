@@ -4,5 +4,6 @@
 
 mod field;
 mod inputs;
+mod storage;
 mod updates;
 mod watching;
