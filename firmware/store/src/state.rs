@@ -136,6 +136,7 @@ pub struct State {
     keys: Option<Vec<Key, KEYS>>,
     verdict: Vec<u8, REASON_BYTES>,
     resets: [u32; RESETS],
+    install_crashes: u8,
 }
 
 impl State {
@@ -248,6 +249,7 @@ impl State {
             return Err(Refusal::StaleRelease { offered, confirmed });
         }
         self.set_model(self.inactive(), None);
+        self.install_crashes = 0;
         self.release = Some(release);
         Ok(())
     }
@@ -313,6 +315,15 @@ impl State {
         if let Some(count) = self.resets.get_mut(usize::from(cause)) {
             *count = count.saturating_add(1);
         }
+    }
+
+    /// Counts a crash while a release is being installed, which also runs its model to test it. How many there were.
+    pub fn count_install_crash(&mut self) -> u8 {
+        if self.release.is_none() || self.trial.is_some() {
+            return 0;
+        }
+        self.install_crashes = self.install_crashes.saturating_add(1);
+        self.install_crashes
     }
 
     /// Keeps how far a trial is, so that it goes on there after a reset.

@@ -24,7 +24,7 @@ use publishing::{Publishing, Sent};
 use updates::{Surroundings, Updates};
 
 pub(crate) use known::{reason, stored_release as release_in};
-pub(crate) use updates::crash_verdict;
+pub(crate) use updates::{INSTALL_CRASHES, crash_verdict, install_crash_verdict};
 
 /// After a failure of the flash, reports and events are tried again so much later, in milliseconds.
 const STORE_PAUSE: u64 = 10_000;

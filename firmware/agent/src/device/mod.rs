@@ -5,13 +5,13 @@ mod check;
 mod error;
 mod predict;
 
-use dunlin_protocol::message::{Happening, Lines, Log, ResetCause};
+use dunlin_protocol::message::{Happening, Lines, Log, Release, ResetCause};
 use dunlin_protocol::{Kind, encode};
 use dunlin_runtime::SelfTest;
 use dunlin_store::{BootCause, Booted, Cursor, Install, Layout, REASON_BYTES, SlotDigest, SlotId, Store};
 use embedded_storage_async::nor_flash::NorFlash;
 
-use crate::agent::{crash_verdict, reason, release_in};
+use crate::agent::{INSTALL_CRASHES, crash_verdict, install_crash_verdict, reason, release_in};
 use crate::event::OutboxStatus;
 use crate::{Agent, Boot, Event, Platform, Profile};
 
@@ -193,17 +193,24 @@ impl<'m, F: NorFlash, P: Platform<F>> Device<'m, F, P> {
     }
 }
 
-/// Counts the start. When that is one crash too many, the previous model returns in the same record.
+/// Counts the start. When that is one crash too many, the previous model returns, or the installation ends, in the same record.
 async fn count_boot<F: NorFlash>(store: &mut Store<F>, cause: ResetCause) {
-    let verdict: Option<Happening> = release_in(store.state()).as_ref().map(crash_verdict);
-    let mut buffer = [0; REASON_BYTES];
-    let told = verdict.map_or(&[][..], |verdict| reason(&verdict, &mut buffer));
+    let release = release_in(store.state());
+    let (mut rolled_back, mut given_up) = ([0; REASON_BYTES], [0; REASON_BYTES]);
+    let told = |verdict: fn(&Release) -> Happening| release.as_ref().map(verdict);
+    let rolled_back = told(crash_verdict).map_or(&[][..], |what| reason(&what, &mut rolled_back));
+    let given_up = told(install_crash_verdict).map_or(&[][..], |what| reason(&what, &mut given_up));
+    let cause_number = cause as u8;
+    let cause = boot_cause(cause);
     // A flash that takes no writes does not count; it does not install anything either.
     let _ = store
         .update(|state| {
-            state.count_reset(cause as u8);
-            if state.begin_boot(boot_cause(cause), told) == Booted::Returned {
-                state.set_verdict(told);
+            state.count_reset(cause_number);
+            if state.begin_boot(cause, rolled_back) == Booted::Returned {
+                state.set_verdict(rolled_back);
+            } else if cause == BootCause::Crash && state.count_install_crash() > INSTALL_CRASHES {
+                state.abandon_install(given_up)?;
+                state.set_verdict(given_up);
             }
             Ok(())
         })
@@ -234,3 +241,10 @@ async fn outbox_status<F: NorFlash>(store: &mut Store<F>, buffer: &mut [u8]) -> 
         dropped_events: store.dropped(ItemKind::Event),
     })
 }
+
+/// State of a device beside arena, buffer, flash driver and platform, in bytes.
+#[cfg(target_pointer_width = "32")]
+const _: () = {
+    assert!(size_of::<Agent>() <= 6 * 1024);
+    assert!(size_of::<Device<'static, (), ()>>() <= 9 * 1024);
+};

@@ -47,6 +47,22 @@ fn a_disconnect_at_every_block_does_not_stop_an_update() {
 }
 
 #[test]
+fn a_new_connection_asks_at_once_however_long_the_wait_had_become() {
+    let mut world = installed();
+    world.faults.loss = 1000;
+    world.service.offer(2, &blob(THIRD));
+    world.disconnect();
+    world.run(2 * 3_600_000);
+    world.faults.loss = 0;
+    let requests = world.service.requests.len();
+    let births = world.service.births.len();
+    world.disconnect();
+    world.run_until("a birth", |world| world.service.births.len() > births);
+    world.run(100);
+    assert!(world.service.requests.len() > requests);
+}
+
+#[test]
 fn at_most_one_request_is_open_and_no_wider_than_the_buffers() {
     let mut world = installed();
     world.service.requests.clear();

@@ -28,6 +28,8 @@ pub struct Service {
     pub requests: Vec<BlockRequest>,
     /// Blocks that were sent.
     pub blocks_sent: u32,
+    /// Payloads of reports and events.
+    payloads: HashMap<u64, Vec<u8>>,
     /// Sequences below are stored, or known to be dropped.
     known_below: u64,
     /// Does not answer reports.
@@ -80,11 +82,13 @@ impl Service {
             }
             Kind::Report => {
                 let report: Report = read(payload);
+                self.compare(report.sequence, payload);
                 self.reports.insert(report.sequence, report);
                 answers.push(self.stored());
             }
             Kind::Event => {
                 let event: Event = read(payload);
+                self.compare(event.sequence, payload);
                 self.events.insert(event.sequence, event);
                 answers.push(self.stored());
             }
@@ -101,6 +105,12 @@ impl Service {
             answers.retain(|(kind, _)| *kind != Kind::Stored);
         }
         answers
+    }
+
+    /// Reports and events are made once, and sent unchanged.
+    fn compare(&mut self, sequence: u64, payload: &[u8]) {
+        let first = self.payloads.entry(sequence).or_insert_with(|| payload.to_vec());
+        assert_eq!(first, payload, "sequence {sequence}");
     }
 
     fn blocks(&mut self, request: BlockRequest) -> Messages {

@@ -268,6 +268,26 @@ fn a_model_that_resets_the_device_is_rolled_back() {
 }
 
 #[test]
+fn a_model_that_resets_the_device_before_its_trial_is_given_up() {
+    let mut world = installed();
+    let mut message = release(2, &blob(SECOND));
+    message.shadow = Some(Shadow { samples: 1_000_000, agreement: 0 });
+    world.service.offer_as(2, &blob(SECOND), signed(&RELEASE, &message));
+    world.disconnect();
+    for crashes in 0..=3 {
+        world.service.updates.clear();
+        world.run_until("it is compared", |world| world.service.course(2).contains(&"shadow"));
+        assert!(world.service.ends(2).is_empty(), "{crashes} crashes are forgiven");
+        world.reset(ResetCause::PowerOn);
+        world.run(60_000);
+        world.reset(ResetCause::Watchdog);
+    }
+    let rejection = Rejection::Resets { found: 4, limit: 3 };
+    assert_eq!(world.run_until_ended(2), UpdateState::Rejected(rejection));
+    goes_on(&mut world, 3);
+}
+
+#[test]
 fn resets_that_say_nothing_about_the_model_do_not_end_its_trial() {
     let mut world = installed();
     world.service.offer(2, &blob(SECOND));

@@ -28,7 +28,8 @@ pub(crate) const STATE_BYTES: usize = 1 // version
     + 4 + 1 + REASONS * (4 + 2 + REASON_BYTES)
     + 1 + 1 + KEYS * 33 // keys
     + 2 + REASON_BYTES // verdict
-    + RESETS * 4;
+    + RESETS * 4
+    + 1; // crashes of the installation
 
 impl State {
     /// Writes the state to the start of the buffer.
@@ -89,6 +90,7 @@ impl State {
         for count in self.resets {
             writer.bytes(&count.to_le_bytes());
         }
+        writer.byte(self.install_crashes);
         let used = writer.used;
         buffer.get(..used).unwrap_or_default()
     }
@@ -161,6 +163,7 @@ fn read(reader: &mut Reader<'_>) -> Option<State> {
             }
             resets
         },
+        install_crashes: reader.byte()?,
     })
 }
 
@@ -282,6 +285,7 @@ mod tests {
             }),
             command: 6,
             decommissioned: true,
+            install_crashes: 5,
             ..State::default()
         };
         for byte in 0..6 {
