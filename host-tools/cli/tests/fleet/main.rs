@@ -1,0 +1,9 @@
+//! The command line, `dunlind` and a real Mosquitto together.
+
+#![cfg(unix)]
+
+mod field;
+mod inputs;
+mod storage;
+mod updates;
+mod watching;
