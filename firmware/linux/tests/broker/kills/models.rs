@@ -49,7 +49,7 @@ fn blob(adds: i8, seed: u32) -> Vec<u8> {
     let output = builder.tensor(DataType::Int8, dims, quantization, None);
     let noise = |place: usize| {
         // Every other block is that of all versions.
-        let seed = if place / 1024 % 2 == 0 { 0 } else { seed };
+        let seed = if (place / 1024).is_multiple_of(2) { 0 } else { seed };
         ((place as u32).wrapping_mul(0x9E37_79B9) ^ seed.wrapping_mul(0x85EB_CA6B)).to_le_bytes()[3]
     };
     builder.weights.extend((0..BALLAST).map(noise));
