@@ -163,6 +163,7 @@ fn copy(shell: &Shell, tree: &Path) -> anyhow::Result<()> {
 fn test(shell: &Shell, tree: &Path, package: &str) -> anyhow::Result<Vec<String>> {
     let _directory = shell.push_dir(tree);
     cmd!(shell, "cargo test --quiet --package {package} --lib --tests --no-run")
+        .quiet()
         .run()
         .context("the mutated code cannot be built")?;
     let skip = SLOW.iter().flat_map(|test| ["--skip", test]);

@@ -36,7 +36,7 @@ pub fn run(shell: &Shell, whole: bool, kills: u32) -> anyhow::Result<Outcome> {
     let _kills = shell.push_env("DUNLIN_KILLS", kills.to_string());
     let mut tests = Vec::new();
     for (package, binary, filter) in SUITES {
-        cmd!(shell, "cargo test --quiet --package {package} --test {binary} --no-run").run()?;
+        cmd!(shell, "cargo test --quiet --package {package} --test {binary} --no-run").quiet().run()?;
         println!("faults of {package}");
         let output =
             cmd!(shell, "cargo test --quiet --package {package} --test {binary} -- --format pretty {filter}")
