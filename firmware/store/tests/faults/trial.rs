@@ -73,7 +73,9 @@ fn returning_by_decision_is_whole_at_every_cut() {
     run(store.return_to_previous(b"too many errors")).unwrap();
     let after = store.state().clone();
     let before = open(start.clone()).unwrap().state().clone();
-    let trace = store.into_flash().trace().to_vec();
+    let flash = store.into_flash();
+    let trace = flash.trace().to_vec();
+    assert_eq!(*open(flash).unwrap().state(), after, "it outlives a restart");
     let mut tally = Tally::new("store", "return by decision");
     for cut in cuts(&trace, density()) {
         tally.count(cut.tear.name(trace[cut.operation].length), "trial");

@@ -33,11 +33,11 @@ const MUTATIONS: [Mutation; 11] = [
         to: "self.state.return_to_previous(reason).map_err(Into::into)",
     },
     Mutation {
-        what: "the digest of a block index is not compared",
+        what: "a block index that was received is taken without comparing its digest",
         package: "dunlin-store",
         file: "firmware/store/src/slot/install.rs",
         from: "Some(digest) if digest == self.index_digest =>",
-        to: "Some(digest) if digest != [0; 32] =>",
+        to: "Some(digest) if *fresh || digest == self.index_digest =>",
     },
     Mutation {
         what: "a release counts from the begin of its trial on",
