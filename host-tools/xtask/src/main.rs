@@ -2,6 +2,7 @@
 
 mod bench;
 mod cross;
+mod faults;
 mod fuzz;
 mod lint;
 mod miri;
@@ -36,6 +37,8 @@ enum Chore {
     Size,
     /// What inference costs, beside other engines: instructions, modelled cycles, memory, size and time.
     Bench(bench::Arguments),
+    /// What devices survive: power cuts, failing flash, bad links, kills. Prints and writes one report.
+    Faults(faults::Arguments),
     /// Fuzz opening and running of blobs (nightly toolchain, cargo-fuzz).
     Fuzz {
         /// How long, in seconds.
@@ -55,6 +58,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Cross => cross::run(&shell),
         Chore::Size => size::run(&shell),
         Chore::Bench(arguments) => bench::run(&shell, &arguments),
+        Chore::Faults(arguments) => faults::run(&shell, &arguments),
         Chore::Fuzz { seconds } => fuzz::run(&shell, seconds),
         Chore::Miri => miri::run(&shell),
     }

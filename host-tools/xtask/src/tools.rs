@@ -68,5 +68,7 @@ pub fn require_target(shell: &Shell, target: &str) -> anyhow::Result<()> {
 
 fn is_installed(program: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&paths).any(|directory| directory.join(program).is_file())
+    // Services are where only root's path leads.
+    let services = std::path::PathBuf::from("/usr/sbin");
+    std::env::split_paths(&paths).chain([services]).any(|directory| directory.join(program).is_file())
 }

@@ -22,7 +22,9 @@ pub struct Mosquitto {
 impl Mosquitto {
     /// One that lets everybody do everything. `None`, with a word about it, if Mosquitto is not installed.
     pub fn open() -> Option<Mosquitto> {
-        Mosquitto::start(|_, port| format!("listener {port} 127.0.0.1\nallow_anonymous true\n"))
+        Mosquitto::start(|_, port| {
+            format!("listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n")
+        })
     }
 
     /// One with the configuration and access rules in `examples`, and the certificates of `authority`.

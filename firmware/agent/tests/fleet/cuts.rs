@@ -3,14 +3,26 @@
 use dunlin_protocol::message::{Rejection, ResetCause, Rollback, Trial, UpdateState};
 use dunlin_store::simulated::{Cut, Density, Fault, Tear, cuts};
 
+use dunlin_test_faults::Tally;
+
 use crate::authority::{RELEASE, TRIAL, release, signed};
 use crate::board::Flash;
 use crate::models::{SECOND, THIRD, blob};
 use crate::updates::installed;
 use crate::world::World;
 
-/// A few cuts in each operation: the store's own suite cuts at every byte.
-const DENSITY: Density = Density { write_bytes: 64, long_write_bytes: 512, erase_bytes: 512, random: 1 };
+/// A few cuts in each operation, or at every byte of records if all is asked for: the store's own suite cuts blocks at every byte.
+fn density() -> Density {
+    if is_full() {
+        Density { long_write_bytes: 64, erase_bytes: 128, ..Density::FULL }
+    } else {
+        Density { write_bytes: 64, long_write_bytes: 512, erase_bytes: 512, random: 1 }
+    }
+}
+
+fn is_full() -> bool {
+    std::env::var("DUNLIN_FAULTS").is_ok_and(|value| value == "full")
+}
 
 /// The flash of a device that serves the first model, confirmed as release 1, and whose outbox is empty.
 fn before() -> Flash {
@@ -35,8 +47,8 @@ fn update(flash: Flash, fails: bool) -> World {
     world
 }
 
-/// Lets the update end, and holds the device against what it promises.
-fn ends_well(mut world: World, fails: bool, context: &str) {
+/// Lets the update end, and holds the device against what it promises. How far updates were at each cut.
+fn ends_well(mut world: World, fails: bool, context: &str) -> Vec<&'static str> {
     world.run_until("the update ends", |world| {
         let ends = world.service.ends(2);
         let serving = world.serving();
@@ -62,6 +74,7 @@ fn ends_well(mut world: World, fails: bool, context: &str) {
     assert_eq!(world.run_until_ended(3), UpdateState::Confirmed, "{context}: the next update");
     assert_eq!(world.serving(), Some(3), "{context}");
     assert!(world.device().store().flash().violations().is_empty(), "{context}");
+    world.cut_in
 }
 
 fn operations(fails: bool) -> Vec<dunlin_store::simulated::Operation> {
@@ -71,29 +84,31 @@ fn operations(fails: bool) -> Vec<dunlin_store::simulated::Operation> {
     world.device().store().flash().trace().to_vec()
 }
 
-fn cut_everywhere(fails: bool) -> usize {
+fn cut_everywhere(fails: bool, course: &'static str) -> Tally {
     let flash = before();
-    let mut count = 0;
-    for cut in cuts(&operations(fails), DENSITY) {
+    let mut tally = Tally::new("agent", course);
+    let operations = operations(fails);
+    for cut in cuts(&operations, density()) {
         let mut flash = flash.clone();
         flash.cut(cut);
         let world = update(flash, fails);
-        ends_well(world, fails, &format!("{cut:?}"));
-        count += 1;
+        let cut_in = ends_well(world, fails, &format!("{cut:?}"));
+        assert_eq!(cut_in.len(), 1, "{cut:?}");
+        tally.count(cut.tear.name(operations[cut.operation].length), cut_in[0]);
     }
-    count
+    tally
 }
 
 #[test]
 fn an_update_that_is_cut_anywhere_ends_as_if_it_were_not() {
-    let count = cut_everywhere(false);
-    assert!(count > 200, "{count} cuts");
+    let tally = cut_everywhere(false, "update");
+    assert!(tally.points() > 200, "{} cuts", tally.points());
 }
 
 #[test]
 fn a_return_that_is_cut_anywhere_ends_as_if_it_were_not() {
-    let count = cut_everywhere(true);
-    assert!(count > 200, "{count} cuts");
+    let tally = cut_everywhere(true, "return");
+    assert!(tally.points() > 200, "{} cuts", tally.points());
 }
 
 #[test]
@@ -101,7 +116,8 @@ fn a_second_cut_while_the_device_recovers_changes_nothing() {
     let flash = before();
     let mut random = dunlin_kernel_tests::random::Random::new(3);
     let length = operations(false).len();
-    for round in 0..300 {
+    let mut tally = Tally::new("agent", "update");
+    for round in 0..if is_full() { 3000 } else { 300 } {
         let mut world = update(flash.clone(), false);
         let mut left = 3;
         // As often as it starts again, up to three times, each time after a few operations.
@@ -114,7 +130,9 @@ fn a_second_cut_while_the_device_recovers_changes_nothing() {
                 flash.cut(Cut { operation: random.below(20), tear });
             }
         }));
-        ends_well(world, false, &format!("round {round}, first cut at {first}"));
+        for phase in ends_well(world, false, &format!("round {round}, first cut at {first}")).iter().skip(1) {
+            tally.count("cut again in the recovery", *phase);
+        }
         random = dunlin_kernel_tests::random::Random::new(u64::from(round) + 100);
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use dunlin_protocol::Kind;
 use dunlin_protocol::decode;
-use dunlin_protocol::message::{Part, UpdateState, Will};
+use dunlin_protocol::message::{Part, ResetCause, UpdateState, Will};
+use dunlin_test_faults::Tally;
 
 use crate::models::{SECOND, THIRD, blob};
 use crate::updates::installed;
@@ -12,6 +13,7 @@ use crate::world::Faults;
 
 #[test]
 fn blocks_that_are_lost_repeated_reordered_damaged_or_cut_do_not_stop_an_update() {
+    let mut tally = Tally::new("agent", "update");
     for seed in 0..20 {
         let mut world = installed();
         world.random = dunlin_kernel_tests::random::Random::new(seed);
@@ -20,6 +22,9 @@ fn blocks_that_are_lost_repeated_reordered_damaged_or_cut_do_not_stop_an_update(
         world.service.offer(2, &blob(THIRD));
         world.disconnect();
         assert_eq!(world.run_until_ended(2), UpdateState::Confirmed, "seed {seed}");
+        for (injury, phase) in core::mem::take(&mut world.injured) {
+            tally.count(injury, phase);
+        }
         assert_eq!(world.serving(), Some(3));
     }
 }
@@ -27,21 +32,26 @@ fn blocks_that_are_lost_repeated_reordered_damaged_or_cut_do_not_stop_an_update(
 #[test]
 fn a_disconnect_at_every_block_does_not_stop_an_update() {
     let mut world = installed();
+    // Each block is asked for alone.
+    world.profile.window = 1;
+    world.reset(ResetCause::PowerOn);
+    world.run(5_000);
     world.service.offer(2, &blob(THIRD));
     world.disconnect();
     let mut sent = world.service.blocks_sent;
-    let mut breaks = 0;
+    let mut tally = Tally::new("agent", "update");
     while world.service.ends(2).is_empty() {
         world.run(10);
         if world.service.blocks_sent > sent {
             // One of the blocks arrives.
             world.run(25);
+            tally.count("disconnect", world.phase());
             world.disconnect();
-            (sent, breaks) = (world.service.blocks_sent, breaks + 1);
+            sent = world.service.blocks_sent;
         }
         assert!(world.now < 86_400_000);
     }
-    assert!(breaks >= 2, "{breaks}");
+    assert!(tally.points() >= 4, "{}", tally.points());
     assert_eq!(world.service.ends(2), [UpdateState::Confirmed]);
     assert_eq!(world.serving(), Some(3));
 }

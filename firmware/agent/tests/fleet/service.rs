@@ -158,21 +158,26 @@ impl Service {
             .updates
             .iter()
             .filter(|update| update.subject.is_some_and(|subject| subject.sequence == wanted))
-            .map(|update| match update.state {
-                UpdateState::Offered => "offered",
-                UpdateState::Downloading { .. } => "downloading",
-                UpdateState::Verifying => "verifying",
-                UpdateState::SelfTest => "self-test",
-                UpdateState::Shadow { .. } => "shadow",
-                UpdateState::Trial { .. } => "trial",
-                UpdateState::Confirmed => "confirmed",
-                UpdateState::Rejected(_) => "rejected",
-                UpdateState::RolledBack(_) => "rolled back",
-                UpdateState::Deferred(_) => "deferred",
-            })
+            .map(|update| phase(&update.state))
             .collect();
         course.dedup();
         course
+    }
+}
+
+/// A state without its numbers.
+pub fn phase(state: &UpdateState) -> &'static str {
+    match state {
+        UpdateState::Offered => "offered",
+        UpdateState::Downloading { .. } => "downloading",
+        UpdateState::Verifying => "verifying",
+        UpdateState::SelfTest => "self-test",
+        UpdateState::Shadow { .. } => "shadow",
+        UpdateState::Trial { .. } => "trial",
+        UpdateState::Confirmed => "confirmed",
+        UpdateState::Rejected(_) => "rejected",
+        UpdateState::RolledBack(_) => "rolled back",
+        UpdateState::Deferred(_) => "deferred",
     }
 }
 

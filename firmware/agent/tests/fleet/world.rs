@@ -11,8 +11,10 @@ use dunlin_store::{Layout, Sizes};
 use crate::authority::profile;
 use crate::board::{Board, Flash};
 use crate::models::ELEMENTS;
-use crate::service::Service;
+use crate::service::{Service, phase};
 
+/// Before an update begins.
+const NO_UPDATE: &str = "no update";
 /// Time that a message takes, in milliseconds.
 const DELAY: u64 = 20;
 pub const ARENA_BYTES: usize = 4096;
@@ -58,6 +60,10 @@ pub struct World {
     pub attempts: Vec<u64>,
     /// Done to the flash each time that the power comes back.
     pub on_restart: Option<Change>,
+    /// How far updates were when the power was cut.
+    pub cut_in: Vec<&'static str>,
+    /// What the links did to messages, and how far updates were.
+    pub injured: Vec<(&'static str, &'static str)>,
 }
 
 /// The will that the device leaves with its next connection.
@@ -118,6 +124,8 @@ impl World {
             attempts: Vec::new(),
             will: Vec::new(),
             on_restart: None,
+            cut_in: Vec::new(),
+            injured: Vec::new(),
         };
         world.boot(flash, memory(), ResetCause::PowerOn);
         world
@@ -157,6 +165,17 @@ impl World {
 
     pub fn device(&mut self) -> &mut Device<'static, Flash, Board> {
         self.device.as_mut().unwrap()
+    }
+
+    /// How far the update to the release on offer is.
+    pub fn phase(&self) -> &'static str {
+        let Some(device) = &self.device else { return NO_UPDATE };
+        let confirmed = device.store().state().confirmed_sequence();
+        let is_of_earlier = self.service.wanted.as_ref().is_some_and(|(sequence, _)| *sequence > confirmed);
+        match device.agent().update() {
+            Some(UpdateState::Confirmed) if is_of_earlier => NO_UPDATE,
+            update => update.as_ref().map_or(NO_UPDATE, phase),
+        }
     }
 
     pub fn uptime(&self) -> u64 {
@@ -204,6 +223,8 @@ impl World {
     /// The next thing that happens until `end`. False when nothing does.
     fn step(&mut self, end: u64) -> bool {
         if !self.device().store().flash().is_powered() {
+            let phase = self.phase();
+            self.cut_in.push(phase);
             self.reset(ResetCause::PowerOn);
         }
         let arrival = self.flying.iter().map(|message| message.0).min().unwrap_or(u64::MAX);
@@ -280,16 +301,28 @@ impl World {
     /// Puts a message on its way, as well as the link allows.
     fn fly(&mut self, up: bool, kind: Kind, mut payload: Vec<u8>) {
         let Faults { loss, duplication, reordering, corruption, truncation } = self.faults;
+        let phase = self.phase();
         let mut happens = |share: u64| self.random.bits() % 1000 < share;
         // QoS 1 arrives, if the connection lives; it may arrive twice.
         if kind.quality_of_service() == 0 && happens(loss) {
+            self.injured.push(("loss", phase));
             return;
         }
         let copies = if happens(duplication) { 2 } else { 1 };
         let late = if happens(reordering) { 1 } else { 0 };
-        if kind == Kind::Block && happens(truncation) {
+        let is_short = kind == Kind::Block && happens(truncation);
+        let is_corrupt = kind == Kind::Block && !is_short && happens(corruption);
+        let injuries = [
+            ("duplication", copies > 1),
+            ("reordering", late > 0),
+            ("truncation", is_short),
+            ("corruption", is_corrupt),
+        ];
+        let happened = injuries.into_iter().filter(|(_, happened)| *happened);
+        self.injured.extend(happened.map(|(name, _)| (name, phase)));
+        if is_short {
             payload.truncate((self.random.bits() as usize) % payload.len());
-        } else if kind == Kind::Block && happens(corruption) {
+        } else if is_corrupt {
             let place = (self.random.bits() as usize) % payload.len();
             payload[place] ^= 1 << (self.random.bits() % 8);
         }

@@ -10,6 +10,7 @@ use dunlin_protocol::message::AnyMessage;
 use dunlin_protocol::{Name, Nonce, Roles, SigningKey, Topic, TrustedKey};
 use dunlin_provision::{Broker, Provision, PublicKey};
 use dunlin_test_broker::Identity;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A daemon that ends with the test.
@@ -64,6 +65,12 @@ impl Daemon {
         let mut process = self.process.take().expect("it runs");
         process.kill().unwrap();
         process.wait().unwrap();
+    }
+
+    /// Lets it stand still, or go on.
+    pub fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("it runs");
+        kill_process(Pid::from_child(process), signal).unwrap();
     }
 
     /// Asks it to end, as systemd does.

@@ -2,6 +2,7 @@
 
 mod access;
 mod daemon;
+mod kills;
 mod packets;
 mod storage;
 mod systemd;

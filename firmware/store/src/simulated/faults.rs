@@ -31,6 +31,17 @@ pub enum Tear {
 }
 
 impl Tear {
+    /// What kind of cut this is, in words, of an operation of this length.
+    pub fn name(self, length: u32) -> &'static str {
+        match self {
+            Tear::Before => "cut before",
+            Tear::Weak => "weak erasure",
+            Tear::After { bytes } if bytes >= length => "cut after",
+            Tear::After { .. } => "torn",
+            Tear::Bits { .. } => "torn, random bits",
+        }
+    }
+
     /// The bits of a byte that are done.
     pub(super) fn mask(self, index: usize, word: usize) -> u8 {
         match self {

@@ -4,8 +4,10 @@ use dunlin_store::{
     BootCause, Error, Part, Progress, SlotId, Store,
     simulated::{Fault, poll, run},
 };
+use dunlin_test_faults::Tally;
 
 use crate::device::*;
+use crate::install::PHASES;
 
 #[test]
 fn install_survives_every_failure_of_an_operation() {
@@ -13,17 +15,25 @@ fn install_survives_every_failure_of_an_operation() {
     let start = running_first();
     let mut store = open(start.clone()).unwrap();
     update(&mut store, &second, |_| ()).unwrap();
-    for failing in 0..store.flash().trace().len() {
+    let mut tally = Tally::new("store", "update");
+    let trace = store.into_flash().trace().to_vec();
+    for (failing, operation) in trace.iter().enumerate() {
         let mut flash = start.clone();
         flash.fault(Fault::Operation(failing));
         let mut store = open(flash).unwrap();
         // An erasure that fails is reported, and tried again.
         let mut reported = 0;
-        while let Err(error) = update(&mut store, &second, |_| ()) {
+        let mut phase = 0;
+        let mut changed = |store: &Store<Flash>| {
+            // The state was written before the operation that fails.
+            phase += usize::from(store.flash().trace().len() <= failing);
+        };
+        while let Err(error) = update(&mut store, &second, &mut changed) {
             assert!(matches!(error, Error::Flash(_)), "operation {failing}: {error}");
             reported += 1;
             assert!(reported < 3);
         }
+        tally.count(if operation.erases { "erase error" } else { "program error" }, PHASES[phase]);
         check_active(&store, &[&second]);
         check_use(&store);
     }
@@ -67,7 +77,9 @@ fn a_dropped_future_is_like_a_cut() {
     };
     let mut store = open(start.clone()).unwrap();
     assert!(steps(&mut store));
+    let mut tally = Tally::new("store", "update with reports");
     for stalled in 0..store.flash().trace().len() {
+        tally.count("future dropped", "not told apart");
         let mut flash = start.clone();
         flash.fault(Fault::Stall(stalled));
         let mut store = open(flash).unwrap();

@@ -5,12 +5,16 @@ use dunlin_store::{
     simulated::{Cut, cuts, run},
 };
 
+use dunlin_test_faults::Tally;
 use sha2::{Digest, Sha256};
 
 use crate::device::*;
 
-/// Runs the update with a cut, and then once more without, checking what it finds in between. The flash before the recovery.
-fn cut_update(start: &Flash, cut: Cut, states: &[State]) -> Flash {
+/// What the store was doing when a state was the last one written.
+pub const PHASES: [&str; 4] = ["offered", "downloading", "trial", "confirmed"];
+
+/// Runs the update with a cut, and then once more without, checking what it finds in between. The flash before the recovery, and the phase.
+fn cut_update(start: &Flash, cut: Cut, states: &[State]) -> (Flash, &'static str) {
     let (first, second) = (Blob::first(), Blob::second());
     let mut flash = start.clone();
     flash.cut(cut);
@@ -25,7 +29,8 @@ fn cut_update(start: &Flash, cut: Cut, states: &[State]) -> Flash {
     let allowed = &states[reached..states.len().min(reached + 2)];
     assert!(allowed.contains(found.state()), "{cut:?}: neither the old state nor the new one");
     check_active(&found, &[&first, &second]);
-    flash
+    // A pair's second cut may find the first states passed already.
+    (flash, PHASES[PHASES.len() - states.len() + reached])
 }
 
 /// An update begun on any flash ends with version 2.
@@ -53,29 +58,31 @@ fn install_survives_every_cut() {
     let start = running_first();
     let (states, flash) = whole(&start);
     assert_eq!(states.len(), 4, "begun, on trial, confirmed");
-    let mut count = 0;
+    let mut tally = Tally::new("store", "update");
     for cut in cuts(flash.trace(), density()) {
-        finish(cut_update(&start, cut, &states), &cut);
-        count += 1;
+        let (flash_after, phase) = cut_update(&start, cut, &states);
+        tally.count(cut.tear.name(flash.trace()[cut.operation].length), phase);
+        finish(flash_after, &cut);
     }
-    println!("{} operations, {count} cuts", flash.trace().len());
+    println!("{} operations, {} cuts", flash.trace().len(), tally.points());
 }
 
 #[test]
 fn install_survives_a_cut_during_the_recovery_from_a_cut() {
     let start = running_first();
     let (states, flash) = whole(&start);
-    let mut count = 0;
+    let mut tally = Tally::new("store", "update");
     for first in cuts(flash.trace(), sparse()) {
-        let flash = cut_update(&start, first, &states);
+        let (flash, _) = cut_update(&start, first, &states);
         let (_, recovered) = whole(&flash);
         for second in cuts(recovered.trace(), sparse()) {
             let states = whole_states(&flash);
-            finish(cut_update(&flash, second, &states), &(first, second));
-            count += 1;
+            let (flash, phase) = cut_update(&flash, second, &states);
+            tally.count("cut again in the recovery", phase);
+            finish(flash, &(first, second));
         }
     }
-    println!("{count} pairs of cuts");
+    println!("{} pairs of cuts", tally.points());
 }
 
 fn whole_states(start: &Flash) -> Vec<State> {
@@ -88,11 +95,14 @@ fn first_install_on_an_empty_flash_survives_every_cut() {
     let mut store = open(new_flash()).unwrap();
     update(&mut store, &first, |_| ()).unwrap();
     let trace = store.into_flash().trace().to_vec();
+    let mut tally = Tally::new("store", "first installation");
     for cut in cuts(&trace, sparse()) {
         let mut flash = new_flash();
         flash.cut(cut);
         let mut store = open(flash).unwrap();
-        update(&mut store, &first, |_| ()).unwrap_err();
+        let mut phase = 0;
+        update(&mut store, &first, |_| phase += 1).unwrap_err();
+        tally.count(cut.tear.name(trace[cut.operation].length), PHASES[phase]);
         let mut flash = store.into_flash();
         flash.restart();
         let mut store = open(flash).unwrap();
@@ -109,11 +119,14 @@ fn an_update_over_the_model_to_return_to_survives_every_cut() {
     let mut store = open(start.clone()).unwrap();
     update(&mut store, &third, |_| ()).unwrap();
     let trace = store.into_flash().trace().to_vec();
+    let mut tally = Tally::new("store", "update over the model to return to");
     for cut in cuts(&trace, sparse()) {
         let mut flash = start.clone();
         flash.cut(cut);
         let mut store = open(flash).unwrap();
-        update(&mut store, &third, |_| ()).unwrap_err();
+        let mut phase = 0;
+        update(&mut store, &third, |_| phase += 1).unwrap_err();
+        tally.count(cut.tear.name(trace[cut.operation].length), PHASES[phase]);
         let mut flash = store.into_flash();
         flash.restart();
         let mut store = open(flash).unwrap();

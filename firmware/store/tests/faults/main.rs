@@ -23,6 +23,7 @@
 //! | `store.rs`, `check_writable`: let every installation write | `nothing_writes_into_the_active_slot` |
 //! | `state.rs`, `begin_install`: keep the model of the inactive slot | `an_update_over_the_model_to_return_to_survives_every_cut` |
 //! | `state.rs`, `start_trial`: count the sequence as confirmed | `a_crashing_model_is_left_at_every_cut` |
+//! | `store.rs`, `return_to_previous`: change the state without writing it | `returning_by_decision_is_whole_at_every_cut` |
 //! | `state.rs`, `begin_boot`: forgive every crash | `a_crashing_model_is_left_at_every_cut` |
 
 mod device;

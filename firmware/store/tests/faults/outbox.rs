@@ -6,6 +6,7 @@ use dunlin_store::{
     Cursor, Error, ItemKind, Store,
     simulated::{Density, Fault, cuts, run},
 };
+use dunlin_test_faults::Tally;
 
 use crate::device::*;
 
@@ -38,6 +39,16 @@ enum Step {
     Push(ItemKind, usize),
     /// All but so many of what was pushed.
     Acknowledge(u64),
+}
+
+impl Step {
+    fn name(self) -> &'static str {
+        match self {
+            Step::Push(ItemKind::Report, _) => "report",
+            Step::Push(ItemKind::Event, _) => "event",
+            Step::Acknowledge(_) => "acknowledgement",
+        }
+    }
 }
 
 impl Ledger {
@@ -127,25 +138,27 @@ fn traffic() -> Vec<Step> {
 
 #[test]
 fn outbox_survives_every_cut() {
-    let count =
-        cut_everywhere(&new_flash(), Density { write_bytes: if is_full() { 1 } else { 3 }, ..density() });
-    println!("{count} cuts");
+    let mut tally = Tally::new("store", "outbox");
+    let density = Density { write_bytes: if is_full() { 1 } else { 3 }, ..density() };
+    cut_everywhere(&new_flash(), density, &mut tally);
+    println!("{} cuts", tally.points());
 }
 
 #[test]
 fn outbox_without_a_sector_survives_every_cut() {
+    let mut tally = Tally::new("store", "outbox with a dead sector");
     for sector in 0..3 {
         let mut flash = new_flash();
         let start = layout(&flash).reports().start + sector * 2048;
         flash.fault(Fault::Erase { from: start, to: start + 2048 });
         flash.fault(Fault::Program { from: start, to: start + 2048 });
-        let count = cut_everywhere(&flash, sparse());
-        println!("{count} cuts without sector {sector}");
+        cut_everywhere(&flash, sparse(), &mut tally);
     }
+    println!("{} cuts", tally.points());
 }
 
-/// Cuts each step of the traffic everywhere, and goes on with some steps more. The number of cuts.
-fn cut_everywhere(start: &Flash, density: Density) -> usize {
+/// Cuts each step of the traffic everywhere, and goes on with some steps more.
+fn cut_everywhere(start: &Flash, density: Density, tally: &mut Tally) {
     let mut ledger = Ledger::default();
     let mut store = open(start.clone()).unwrap();
     // What is known before each operation of the flash.
@@ -157,12 +170,13 @@ fn cut_everywhere(start: &Flash, density: Density) -> usize {
     }
     check_use(&store);
     assert!(ledger.dropped_reports > 5 && ledger.dropped_events > 1, "the traffic makes both give way");
-    let mut count = 0;
     for (flash, ledger, number) in before {
         let rest = &traffic()[number..];
         let mut whole = open_again(flash.clone());
         ledger.clone().step(&mut whole, rest[0]).unwrap();
         for cut in cuts(whole.flash().trace(), density) {
+            let length = whole.flash().trace()[cut.operation].length;
+            tally.count(cut.tear.name(length), rest[0].name());
             let mut ledger = ledger.clone();
             let mut store = open_again(flash.clone());
             let mut flash = store.into_flash();
@@ -178,10 +192,8 @@ fn cut_everywhere(start: &Flash, density: Density) -> usize {
                 ledger.check(&mut store, false);
             }
             check_use(&store);
-            count += 1;
         }
     }
-    count
 }
 
 /// After a restart.
@@ -218,7 +230,7 @@ fn outbox_survives_a_cut_during_the_recovery_from_a_cut() {
         ledger.restart(&mut store);
         (store.into_flash(), done)
     };
-    let mut count = 0;
+    let mut tally = Tally::new("store", "outbox");
     for first in cuts(&trace, sparse()).step_by(5) {
         let mut flash = new_flash();
         flash.cut(first);
@@ -234,12 +246,13 @@ fn outbox_survives_a_cut_during_the_recovery_from_a_cut() {
             let (mut flash, mut ledger) = (flash.clone(), ledger.clone());
             flash.cut(second);
             let (flash, done) = drive(flash, &mut ledger, rest);
+            let phase = rest.get(done).map_or("start", |step| step.name());
+            tally.count("cut again in the recovery", phase);
             let (flash, _) = drive(flash, &mut ledger, &rest[done..]);
             check_use(&open(flash).unwrap());
-            count += 1;
         }
     }
-    println!("{count} pairs of cuts");
+    println!("{} pairs of cuts", tally.points());
 }
 
 #[test]
@@ -250,12 +263,18 @@ fn outbox_goes_on_when_any_operation_fails() {
     for step in &steps {
         ledger.step(&mut store, *step).unwrap();
     }
-    for failing in 0..store.flash().trace().len() {
+    let mut tally = Tally::new("store", "outbox");
+    let trace = store.into_flash().trace().to_vec();
+    for (failing, operation) in trace.iter().enumerate() {
         let mut flash = new_flash();
         flash.fault(Fault::Operation(failing));
         let mut store = open(flash).unwrap();
         let mut ledger = Ledger::default();
+        let mut phase = "start";
         for step in &steps {
+            if store.flash().trace().len() <= failing {
+                phase = step.name();
+            }
             match step {
                 Step::Push(..) => ledger.step(&mut store, *step).unwrap(),
                 // Acknowledged until the next start all the same.
@@ -263,6 +282,7 @@ fn outbox_goes_on_when_any_operation_fails() {
             }
             ledger.check(&mut store, false);
         }
+        tally.count(if operation.erases { "erase error" } else { "program error" }, phase);
         check_use(&store);
     }
 }

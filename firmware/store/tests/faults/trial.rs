@@ -5,6 +5,8 @@ use dunlin_store::{
     simulated::{cuts, run},
 };
 
+use dunlin_test_faults::Tally;
+
 use crate::device::*;
 
 /// A device with version 2 on trial, one crash forgiven, and version 1 to return to.
@@ -29,7 +31,9 @@ fn a_crashing_model_is_left_at_every_cut() {
     assert_eq!(run(store.begin_boot(BootCause::Crash)), Ok(Booted::Returned));
     assert_eq!(store.state().reasons().len(), 1);
     let trace = store.into_flash().trace().to_vec();
+    let mut tally = Tally::new("store", "return of a crashing model");
     for cut in cuts(&trace, density()) {
+        tally.count(cut.tear.name(trace[cut.operation].length), "trial");
         let mut flash = start.clone();
         flash.cut(cut);
         let mut store = open(flash).unwrap();
@@ -69,8 +73,12 @@ fn returning_by_decision_is_whole_at_every_cut() {
     run(store.return_to_previous(b"too many errors")).unwrap();
     let after = store.state().clone();
     let before = open(start.clone()).unwrap().state().clone();
-    let trace = store.into_flash().trace().to_vec();
+    let flash = store.into_flash();
+    let trace = flash.trace().to_vec();
+    assert_eq!(*open(flash).unwrap().state(), after, "it outlives a restart");
+    let mut tally = Tally::new("store", "return by decision");
     for cut in cuts(&trace, density()) {
+        tally.count(cut.tear.name(trace[cut.operation].length), "trial");
         let mut flash = start.clone();
         flash.cut(cut);
         let mut store = open(flash).unwrap();
@@ -105,7 +113,9 @@ fn a_journal_of_two_sectors_survives_every_cut() {
     }
     let trace = store.into_flash().trace().to_vec();
     assert!(trace.iter().filter(|operation| operation.erases).count() >= 3, "both sectors were used again");
+    let mut tally = Tally::new("store", "configuration");
     for cut in cuts(&trace, density()) {
+        tally.count(cut.tear.name(trace[cut.operation].length), "serving");
         let mut flash = start.clone();
         flash.cut(cut);
         let mut store = open(flash);
