@@ -70,6 +70,8 @@ pub enum Rejection {
     Superseded { by: u64 },
     /// The device takes no more updates.
     Decommissioned,
+    /// The device was reset by faults while it fetched and tested the model.
+    Resets { found: u32, limit: u32 },
 }
 
 impl fmt::Display for Rejection {
@@ -136,6 +138,12 @@ impl fmt::Display for Rejection {
             Rejection::Storage => write!(f, "the flash of the device reports errors"),
             Rejection::Superseded { by } => write!(f, "release {by} came instead"),
             Rejection::Decommissioned => write!(f, "the device is decommissioned"),
+            Rejection::Resets { found, limit } => {
+                write!(
+                    f,
+                    "{found} resets by faults while the model was fetched and tested, {limit} may happen"
+                )
+            }
         }
     }
 }
