@@ -98,7 +98,13 @@ impl fmt::Display for NameError {
                 write!(f, "a name has {length} bytes: shorten it to {MAX_NAME}")
             }
             NameError::Character(character) => {
-                write!(f, "a name has the character {character:?}: use a-z, 0-9 and - only")
+                let number = u32::from(*character);
+                // The character itself may be one that a terminal obeys.
+                if character.is_ascii_graphic() {
+                    write!(f, "a name has the character {character}: use a-z, 0-9 and - only")
+                } else {
+                    write!(f, "a name has the character U+{number:04X}: use a-z, 0-9 and - only")
+                }
             }
         }
     }

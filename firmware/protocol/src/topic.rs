@@ -34,7 +34,9 @@ impl Topic {
     /// # Errors
     /// If it is not exactly what [`Topic::text`] writes.
     pub fn parse(topic: &str) -> Result<Topic, TopicError> {
-        let mut parts = topic.strip_prefix(PREFIX).ok_or(TopicError::Prefix)?.split('/');
+        // A closure: the search for a `char` has a panic that the compiler does not see to be out of reach.
+        let is_separator = |character| character == '/';
+        let mut parts = topic.strip_prefix(PREFIX).ok_or(TopicError::Prefix)?.split(is_separator);
         let mut next = || parts.next().ok_or(TopicError::Parts);
         let (fleet, device, direction, kind) = (next()?, next()?, next()?, next()?);
         if parts.next().is_some() {
