@@ -193,10 +193,12 @@ impl Connection {
         self.check_length(&message)?;
         let retain = message.retain && self.accepted.retains;
         let quality = quality(message.quality_of_service);
-        self.client.try_publish(message.topic, quality, retain, message.payload).map_err(|error| match error {
-            ClientError::TryRequest(_) if !self.task.is_finished() => PublishError::Full,
-            _ => PublishError::Closed,
-        })
+        self.client.try_publish(message.topic, quality, retain, message.payload).map_err(
+            |error| match error {
+                ClientError::TryRequest(_) if !self.task.is_finished() => PublishError::Full,
+                _ => PublishError::Closed,
+            },
+        )
     }
 
     /// Ends the connection without the will, behind everything that was published. Waits a few seconds at most.

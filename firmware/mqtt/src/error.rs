@@ -36,7 +36,9 @@ pub enum SetupError {
         what: &'static str,
     },
     /// The operating system has no certificates.
-    #[error("the operating system has no certificates of authorities: install them (ca-certificates), or name the broker's with `ca`")]
+    #[error(
+        "the operating system has no certificates of authorities: install them (ca-certificates), or name the broker's with `ca`"
+    )]
     NoAuthorities,
     /// Certificate and key do not belong together, or are of a kind that is not supported.
     #[error("certificate and private key cannot be used: {0}")]
@@ -68,7 +70,9 @@ pub enum ConnectError {
     #[error("the certificate of the broker is refused: {0}; name the authority that signed it with `ca`")]
     Certificate(String),
     /// The broker refused the certificate of this client.
-    #[error("the broker refused the TLS connection ({0}): it demands a client certificate of its own authority")]
+    #[error(
+        "the broker refused the TLS connection ({0}): it demands a client certificate of its own authority"
+    )]
     Identity(String),
     /// TLS failed otherwise.
     #[error("TLS with the broker failed: {0}")]
@@ -77,7 +81,9 @@ pub enum ConnectError {
     #[error("the broker refused the connection: {0}")]
     Refused(String),
     /// The broker ended the connection before it said anything.
-    #[error("the broker closed the connection without a word: perhaps the other side speaks no MQTT 5, or demands (another) client certificate")]
+    #[error(
+        "the broker closed the connection without a word: perhaps the other side speaks no MQTT 5, or demands (another) client certificate"
+    )]
     Closed,
     /// Something else that the client does not accept.
     #[error("the connection failed: {0}")]
@@ -182,12 +188,16 @@ impl ConnectError {
             ConnectionError::Io(cause) => ConnectError::Unreachable { address: address.to_owned(), cause },
             ConnectionError::Timeout(_) => ConnectError::Silent(address.to_owned()),
             ConnectionError::Tls(error) => match error {
-                rumqttc::TlsError::Io(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => ConnectError::Closed,
+                rumqttc::TlsError::Io(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => {
+                    ConnectError::Closed
+                }
                 other => ConnectError::Tls(other.to_string()),
             },
             ConnectionError::ConnectionRefused(code) => ConnectError::Refused(refusal(code)),
             ConnectionError::MqttState(StateError::ConnectionAborted) => ConnectError::Closed,
-            ConnectionError::MqttState(StateError::Deserialization(PacketError::Io(_))) => ConnectError::Closed,
+            ConnectionError::MqttState(StateError::Deserialization(PacketError::Io(_))) => {
+                ConnectError::Closed
+            }
             ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => {
                 ConnectError::Refused(format!("{reason_code:?}"))
             }
@@ -203,14 +213,15 @@ impl Lost {
             ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, reason_string }) => {
                 Lost::Ended(reason_string.unwrap_or_else(|| format!("{reason_code:?}")))
             }
-            ConnectionError::MqttState(StateError::Deserialization(PacketError::PayloadSizeLimitExceeded {
-                pkt_size,
-                max,
-            })) => Lost::Oversize { bytes: pkt_size, limit: max },
+            ConnectionError::MqttState(StateError::Deserialization(
+                PacketError::PayloadSizeLimitExceeded { pkt_size, max },
+            )) => Lost::Oversize { bytes: pkt_size, limit: max },
             ConnectionError::MqttState(StateError::Deserialization(PacketError::Io(cause))) => {
                 Lost::Closed(cause.to_string())
             }
-            ConnectionError::MqttState(StateError::ConnectionAborted) => Lost::Closed("by the other side".into()),
+            ConnectionError::MqttState(StateError::ConnectionAborted) => {
+                Lost::Closed("by the other side".into())
+            }
             ConnectionError::MqttState(StateError::AwaitPingResp | StateError::CollisionTimeout) => {
                 Lost::Closed("the broker does not answer any more".into())
             }
@@ -257,9 +268,9 @@ fn tls_cause(error: &ConnectionError) -> Option<&rustls::Error> {
         ConnectionError::Tls(rumqttc::TlsError::TLS(error)) => return Some(error),
         ConnectionError::Tls(rumqttc::TlsError::Io(cause))
         | ConnectionError::Io(cause)
-        | ConnectionError::MqttState(StateError::Io(cause) | StateError::Deserialization(PacketError::Io(cause))) => {
-            cause.get_ref()?
-        }
+        | ConnectionError::MqttState(
+            StateError::Io(cause) | StateError::Deserialization(PacketError::Io(cause)),
+        ) => cause.get_ref()?,
         _ => return None,
     };
     cause.downcast_ref()
@@ -268,11 +279,15 @@ fn tls_cause(error: &ConnectionError) -> Option<&rustls::Error> {
 fn refusal(code: ConnectReturnCode) -> String {
     match code {
         ConnectReturnCode::BadUserNamePassword => "user name or password is wrong".into(),
-        ConnectReturnCode::NotAuthorized => "this user is not authorized: check user name, password and access rules".into(),
+        ConnectReturnCode::NotAuthorized => {
+            "this user is not authorized: check user name, password and access rules".into()
+        }
         ConnectReturnCode::RefusedProtocolVersion | ConnectReturnCode::UnsupportedProtocolVersion => {
             "it does not speak MQTT 5".into()
         }
-        ConnectReturnCode::ServerUnavailable | ConnectReturnCode::ServiceUnavailable => "it is not available".into(),
+        ConnectReturnCode::ServerUnavailable | ConnectReturnCode::ServiceUnavailable => {
+            "it is not available".into()
+        }
         ConnectReturnCode::ServerBusy | ConnectReturnCode::ConnectionRateExceeded => "it is busy".into(),
         ConnectReturnCode::Banned => "this client is banned".into(),
         other => format!("{other:?}"),

@@ -18,9 +18,9 @@ pub(crate) fn configuration(broker: &Broker) -> Result<ClientConfig, SetupError>
         .map_err(SetupError::Identity)?
         .with_root_certificates(authorities(broker.ca.as_deref())?);
     match (&broker.certificate, &broker.key) {
-        (Some(certificate), Some(key)) => {
-            builder.with_client_auth_cert(certificates(certificate)?, private_key(key)?).map_err(SetupError::Identity)
-        }
+        (Some(certificate), Some(key)) => builder
+            .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
+            .map_err(SetupError::Identity),
         _ => Ok(builder.with_no_client_auth()),
     }
 }
@@ -34,7 +34,9 @@ fn authorities(file: Option<&Path>) -> Result<RootCertStore, SetupError> {
     let (added, _) = store.add_parsable_certificates(found);
     match (added, file) {
         (0, None) => Err(SetupError::NoAuthorities),
-        (0, Some(file)) => Err(SetupError::Pem { path: file.to_owned(), what: "certificate of an authority" }),
+        (0, Some(file)) => {
+            Err(SetupError::Pem { path: file.to_owned(), what: "certificate of an authority" })
+        }
         _ => Ok(store),
     }
 }
@@ -60,6 +62,7 @@ fn read(path: &Path) -> Result<Vec<u8>, SetupError> {
 /// User name and password, if the broker wants them.
 pub(crate) fn credentials(broker: &Broker) -> Result<Option<(String, String)>, SetupError> {
     let (Some(username), Some(path)) = (&broker.username, &broker.password_file) else { return Ok(None) };
-    let password = std::fs::read_to_string(path).map_err(|cause| SetupError::Read { path: path.clone(), cause })?;
+    let password =
+        std::fs::read_to_string(path).map_err(|cause| SetupError::Read { path: path.clone(), cause })?;
     Ok(Some((username.clone(), password.trim_end_matches(['\n', '\r']).to_owned())))
 }

@@ -42,7 +42,8 @@ impl PrivateKey {
         if words.next() != Some(PREFIX) {
             return Err(refuse(&format!("it does not begin with `{PREFIX}`")));
         }
-        let roles = parse_roles(words.next().unwrap_or_default()).map_err(|error| refuse(&error.to_string()))?;
+        let roles =
+            parse_roles(words.next().unwrap_or_default()).map_err(|error| refuse(&error.to_string()))?;
         match (words.next().and_then(from_hexadecimal), words.next()) {
             (Some(secret), None) => Ok(PrivateKey { key: SigningKey::from_secret(&secret), roles }),
             _ => Err(refuse("it does not end with 64 hexadecimal digits")),
@@ -67,9 +68,7 @@ impl PrivateKey {
 
 /// Reads a public key.
 pub fn read_public(path: &Path) -> Result<PublicKey, Failure> {
-    read(path)?
-        .parse()
-        .map_err(|error| Failure::new(format!("{} is no public key: {error}", path.display())))
+    read(path)?.parse().map_err(|error| Failure::new(format!("{} is no public key: {error}", path.display())))
 }
 
 /// Writes a public key where nothing is yet.
@@ -96,8 +95,10 @@ fn create(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     written.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Failure::new(format!("{} exists, and keys are never overwritten", path.display()))
-            .help("choose another name, or move the old key away"),
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::new(format!("{} exists, and keys are never overwritten", path.display()))
+                .help("choose another name, or move the old key away")
+        }
         _ => Failure::file("write", path, &error),
     })
 }
@@ -109,9 +110,15 @@ fn refuse_if_readable(path: &Path) -> Result<(), Failure> {
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    Err(Failure::new(format!("{} can be read or changed by others (mode {:04o})", path.display(), mode & 0o7777)).help(
-        format!("`chmod 600 {}`; if others may have read it, make a new key and revoke this one", path.display()),
+    Err(Failure::new(format!(
+        "{} can be read or changed by others (mode {:04o})",
+        path.display(),
+        mode & 0o7777
     ))
+    .help(format!(
+        "`chmod 600 {}`; if others may have read it, make a new key and revoke this one",
+        path.display()
+    )))
 }
 
 #[cfg(not(unix))]

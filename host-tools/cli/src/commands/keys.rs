@@ -28,12 +28,14 @@ enum Command {
 
 /// Make a key: NAME.key is the secret, NAME.pub goes to devices.
 #[derive(clap::Args)]
-#[command(after_help = "One key for all roles is fine for a first try. For a fleet, whoever trains models gets a content key, \
+#[command(
+    after_help = "One key for all roles is fine for a first try. For a fleet, whoever trains models gets a content key, \
     whoever rolls them out a release and control key, and the owner key stays offline.\n\n\
     Examples:\n  \
     dunlin keys new content --role content\n  \
     dunlin keys new operations --role release,control\n  \
-    dunlin keys new owner --role owner")]
+    dunlin keys new owner --role owner"
+)]
 struct NewArguments {
     /// Name of the two files, with or without a folder
     name: PathBuf,

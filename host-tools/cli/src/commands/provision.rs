@@ -17,11 +17,13 @@ use crate::output_file::OutputFile;
 /// `dunlind` reads the file, `dunlin flash` carries it into a microcontroller. Nothing in it is secret: passwords and private keys stay in
 /// files of their own, named relative to it. `{device}` in a path or user name stands for the device's name.
 #[derive(clap::Args)]
-#[command(after_help = "A list is CSV with a header; `device` must be among its columns, `groups` (separated by spaces) may be.\n\n\
+#[command(
+    after_help = "A list is CSV with a header; `device` must be among its columns, `groups` (separated by spaces) may be.\n\n\
     Examples:\n  \
     dunlin device provision --fleet demo --device pump-1 --broker mqtt://localhost --trust demo.pub -o device.toml\n  \
     dunlin device provision --fleet demo --list devices.csv --broker mqtts://broker.example --ca ca.pem \\\n    \
-    --certificate {device}.pem --key {device}.key --trust content.pub operations.pub owner.pub -o devices/")]
+    --certificate {device}.pem --key {device}.key --trust content.pub operations.pub owner.pub -o devices/"
+)]
 pub struct Arguments {
     /// Name of the fleet: 1 to 32 of a-z, 0-9 and -
     #[arg(long, value_parser = name)]

@@ -93,8 +93,12 @@ fn read_content_key(path: &Path) -> Result<PublicKey, Failure> {
     if key.0.roles.any_of(Roles::CONTENT) {
         return Ok(key);
     }
-    Err(Failure::new(format!("{} is a key for {}, and models need one for content", path.display(), key.0.roles))
-        .help("pass the public key of whoever made the model"))
+    Err(Failure::new(format!(
+        "{} is a key for {}, and models need one for content",
+        path.display(),
+        key.0.roles
+    ))
+    .help("pass the public key of whoever made the model"))
 }
 
 fn has_signed(key: &PublicKey, blob: &[u8]) -> bool {

@@ -25,8 +25,11 @@ impl<'a> Content<'a> {
     /// Cuts a blob, which must be signed.
     pub fn new(model: &Model<'a>, block: BlockSize, path: &Path) -> Result<Content<'a>, Failure> {
         if is_unsigned(model.header()) {
-            return Err(Failure::new(format!("{} is not signed, and devices install no such blob", path.display()))
-                .help("sign it with `dunlin sign`"));
+            return Err(Failure::new(format!(
+                "{} is not signed, and devices install no such blob",
+                path.display()
+            ))
+            .help("sign it with `dunlin sign`"));
         }
         let blob = model.bytes();
         // A blob states its length in 32 bits.
@@ -80,16 +83,22 @@ impl<'a> Content<'a> {
 pub fn needs(model: &Model<'_>) -> Needs {
     let header = model.program().header();
     let manifest = model.manifest();
-    let interfaces = |schemas: Option<&[TensorSchema<'_>]>, count: u8, tensor: &dyn Fn(usize) -> Option<TensorRecord>| {
+    let interfaces = |schemas: Option<&[TensorSchema<'_>]>,
+                      count: u8,
+                      tensor: &dyn Fn(usize) -> Option<TensorRecord>| {
         let schemas = schemas.unwrap_or_default();
-        schema((0..usize::from(count)).filter_map(|index| Some(interface(&tensor(index)?, schemas.get(index)))))
+        schema(
+            (0..usize::from(count)).filter_map(|index| Some(interface(&tensor(index)?, schemas.get(index)))),
+        )
     };
-    let inputs: Schema = interfaces(manifest.as_ref().map(|manifest| &manifest.inputs[..]), header.input_count, &|index| {
-        model.program().input(index).copied()
-    });
-    let outputs: Schema = interfaces(manifest.as_ref().map(|manifest| &manifest.outputs[..]), header.output_count, &|index| {
-        model.program().output(index).copied()
-    });
+    let inputs: Schema =
+        interfaces(manifest.as_ref().map(|manifest| &manifest.inputs[..]), header.input_count, &|index| {
+            model.program().input(index).copied()
+        });
+    let outputs: Schema =
+        interfaces(manifest.as_ref().map(|manifest| &manifest.outputs[..]), header.output_count, &|index| {
+            model.program().output(index).copied()
+        });
     Needs {
         operator_set: header.operator_set,
         packing: header.packing,
@@ -103,7 +112,7 @@ pub fn needs(model: &Model<'_>) -> Needs {
 fn interface<'a>(tensor: &TensorRecord, described: Option<&TensorSchema<'a>>) -> Interface<'a> {
     Interface {
         rank: tensor.rank,
-        dimensions: tensor.dimensions,
+        dimensions: tensor.dims,
         name: described.map_or("", |schema| schema.name),
         unit: described.map_or("", |schema| schema.unit),
         labels: described.map_or("", |schema| schema.labels),

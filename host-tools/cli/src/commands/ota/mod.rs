@@ -37,11 +37,13 @@ enum Command {
 /// they do not hold yet, check everything, run the test vectors, and serve the model on trial. Ends well when all of them report that the
 /// trial has passed.
 #[derive(clap::Args)]
-#[command(after_help = "Exit codes: 0 confirmed by all devices, 1 rejected, rolled back or not finished in time.\n\n\
+#[command(
+    after_help = "Exit codes: 0 confirmed by all devices, 1 rejected, rolled back or not finished in time.\n\n\
     Examples:\n  \
     dunlin ota push model.dnl --fleet demo --device pump-1 --release-key release.key --broker mqtt://localhost\n  \
     dunlin ota push model.dnl --fleet demo --group lab --release-key release.key --broker mqtts://broker.example \\\n    \
-    --trial inferences=500,seconds=600,errors=1,latency=5000,over-budget=10 --shadow samples=200,agreement=950")]
+    --trial inferences=500,seconds=600,errors=1,latency=5000,over-budget=10 --shadow samples=200,agreement=950"
+)]
 struct PushArguments {
     /// The blob, signed with `dunlin sign`
     model: PathBuf,

@@ -3,7 +3,8 @@
 use dunlin_protocol::message::{Shadow, Trial};
 
 /// Twenty inferences and ten seconds without an error; one reset is forgiven.
-pub const DEFAULT_TRIAL: &str = "inferences=20,seconds=10,deadline=0,errors=0,latency=0,over-budget=0,resets=1";
+pub const DEFAULT_TRIAL: &str =
+    "inferences=20,seconds=10,deadline=0,errors=0,latency=0,over-budget=0,resets=1";
 
 /// Reads the rules of a trial; what is not said is as in [`DEFAULT_TRIAL`].
 pub fn parse_trial(text: &str) -> Result<Trial, String> {
@@ -50,13 +51,17 @@ pub fn parse_shadow(text: &str) -> Result<Shadow, String> {
 }
 
 fn split(rule: &str) -> Result<(&str, u32), String> {
-    let (name, value) = rule.split_once('=').ok_or_else(|| format!("`{rule}` is not of the form name=number"))?;
+    let (name, value) =
+        rule.split_once('=').ok_or_else(|| format!("`{rule}` is not of the form name=number"))?;
     let number = value.parse().map_err(|_| format!("`{value}` is no number from 0 to {}", u32::MAX))?;
     Ok((name.trim(), number))
 }
 
 fn per_mille(value: u32) -> Result<u16, String> {
-    u16::try_from(value).ok().filter(|&value| value <= 1000).ok_or_else(|| format!("{value} per mille is more than all"))
+    u16::try_from(value)
+        .ok()
+        .filter(|&value| value <= 1000)
+        .ok_or_else(|| format!("{value} per mille is more than all"))
 }
 
 #[cfg(test)]

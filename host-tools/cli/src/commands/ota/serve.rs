@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use dunlin_mqtt::{Connection, Lost, Message, PublishError, Received};
-use dunlin_protocol::message::{Birth, Block, BlockRequest, Part, Release, Target, Update, UpdateState, Will};
+use dunlin_protocol::message::{
+    Birth, Block, BlockRequest, Part, Release, Target, Update, UpdateState, Will,
+};
 use dunlin_protocol::{Body, Kind, Name, Topic, decode, encode};
 use dunlin_provision::Broker;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -83,7 +85,11 @@ fn conclude(targets: &Targets<'_>) -> Result<(), Failure> {
         println!("  {:<10} {all} of {all} devices run it", "confirmed");
         return Ok(());
     }
-    Err(Failure::new(format!("{} of {all} devices did not confirm: {}", unfinished.len(), unfinished.join("; "))))
+    Err(Failure::new(format!(
+        "{} of {all} devices did not confirm: {}",
+        unfinished.len(),
+        unfinished.join("; ")
+    )))
 }
 
 /// Whoever is named gets the release unheard: its birth may not have been kept by the broker.
@@ -128,7 +134,9 @@ async fn handle(
     match change {
         Change::Offer => send(offer, connection, &topic.device, Kind::Release, offer.payload).await,
         Change::State(state) => progress.state(&topic.device, &state, targets.counts()),
-        Change::Gone => progress.say(&format!("{} is offline; it gets the release when it comes back", topic.device)),
+        Change::Gone => {
+            progress.say(&format!("{} is offline; it gets the release when it comes back", topic.device))
+        }
         Change::None => {}
     }
 }
@@ -174,10 +182,15 @@ impl Shown {
     fn new(offer: &Offer<'_>) -> Shown {
         let several = !matches!(offer.release.target, Target::Device(_));
         let total = if several { 0 } else { offer.content.geometry().blocks(Part::Blob) };
-        let template = if several { "{wide_bar} {pos}/{len} devices {msg}" } else { "{wide_bar} {pos}/{len} blocks {msg}" };
+        let template = if several {
+            "{wide_bar} {pos}/{len} devices {msg}"
+        } else {
+            "{wide_bar} {pos}/{len} blocks {msg}"
+        };
         let style = ProgressStyle::with_template(template);
         let bar = ProgressBar::new(total.into());
-        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message("waiting");
+        let bar =
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message("waiting");
         bar.tick();
         Shown { bar, several, sent: 0 }
     }

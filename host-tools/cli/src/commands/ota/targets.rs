@@ -74,7 +74,9 @@ impl<'a> Targets<'a> {
     /// A device says how far an update is.
     pub fn updated(&mut self, name: &Name, update: &Update) -> Change {
         let is_ours = match update.subject {
-            Some(subject) => subject.sequence == self.release.sequence && subject.digest == self.release.digest,
+            Some(subject) => {
+                subject.sequence == self.release.sequence && subject.digest == self.release.digest
+            }
             // It cannot read the release; ours is the only one that it was just offered.
             None => matches!(update.state, UpdateState::Rejected(_)),
         };

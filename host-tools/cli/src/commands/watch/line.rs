@@ -24,7 +24,10 @@ pub fn describe(message: &AnyMessage<'_>) -> String {
         AnyMessage::Event(event) => format!("{}: {}", event.sequence, event.what),
         AnyMessage::Prediction(prediction) => {
             let class = prediction.class.map_or(String::new(), |class| format!("class {class}, "));
-            format!("{} by model {}: {class}{:.3}", prediction.number, prediction.model, prediction.confidence)
+            format!(
+                "{} by model {}: {class}{:.3}",
+                prediction.number, prediction.model, prediction.confidence
+            )
         }
         AnyMessage::Log(log) => match log.lines {
             Lines::Text(text) => text.trim_end().replace('\n', " | "),
@@ -112,7 +115,9 @@ fn describe_birth(birth: &Birth) -> String {
 fn describe_report(report: &Report) -> String {
     let seconds = report.end.saturating_sub(report.start) as f64 / 1000.0;
     let latency = match quantile(&report.latency, 0.5).zip(quantile(&report.latency, 0.99)) {
-        Some((half, most)) => format!("; half in {half} µs, 99 % in {most} µs, longest {} µs", report.latency.longest),
+        Some((half, most)) => {
+            format!("; half in {half} µs, 99 % in {most} µs, longest {} µs", report.latency.longest)
+        }
         None => String::new(),
     };
     format!(
