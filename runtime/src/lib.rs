@@ -47,7 +47,7 @@ pub use model::Model;
 pub use model::content_digest;
 pub use observer::{NoObserver, Observer, StepReport, Trace, trace};
 pub use program::{Operation, Program};
-pub use self_test::{GoldenFailure, synthesize};
+pub use self_test::{GoldenFailure, SelfTest, synthesize};
 pub use session::Session;
 
 pub use kernels::{dequantize, quantize};

@@ -48,18 +48,49 @@ impl core::fmt::Display for GoldenFailure {
 
 impl core::error::Error for GoldenFailure {}
 
+/// How far a self-test is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SelfTest {
+    passed: u32,
+    /// Bytes of the vectors that passed.
+    done: usize,
+}
+
+impl SelfTest {
+    /// How many vectors passed.
+    pub const fn passed(&self) -> u32 {
+        self.passed
+    }
+}
+
 impl Session<'_> {
     /// Runs all golden vectors of the blob. Returns how many passed; 0 if the blob has none.
     ///
     /// # Errors
     /// The first failure.
     pub fn self_test(&mut self) -> Result<u32, GoldenFailure> {
-        let Some(mut rest) = self.model().section(section::GOLDEN) else { return Ok(0) };
+        let mut progress = SelfTest::default();
+        while self.self_test_step(&mut progress)? {}
+        Ok(progress.passed)
+    }
+
+    /// Runs one golden vector, for devices that have other things to do in between. Returns whether more are left.
+    ///
+    /// # Errors
+    /// Why the vector failed.
+    pub fn self_test_step(&mut self, progress: &mut SelfTest) -> Result<bool, GoldenFailure> {
+        let Some(section) = self.model().section(section::GOLDEN) else { return Ok(false) };
+        let mut rest = section;
         let header: GoldenHeader = take(&mut rest)?;
-        for vector in 0..header.count {
-            self.test_vector(vector, header.tolerance, &mut rest)?;
+        rest = rest.get(progress.done..).ok_or(GoldenFailure::Malformed)?;
+        if progress.passed < header.count {
+            let before = rest.len();
+            self.test_vector(progress.passed, header.tolerance, &mut rest)?;
+            progress.passed += 1;
+            progress.done += before - rest.len();
         }
-        if rest.is_empty() { Ok(header.count) } else { Err(GoldenFailure::Malformed) }
+        let is_left = progress.passed < header.count;
+        if is_left || rest.is_empty() { Ok(is_left) } else { Err(GoldenFailure::Malformed) }
     }
 
     fn test_vector(&mut self, vector: u32, tolerance: f32, rest: &mut &[u8]) -> Result<(), GoldenFailure> {

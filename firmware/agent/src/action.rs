@@ -1,7 +1,7 @@
 //! What an agent wants done.
 
-use dunlin_protocol::{Kind, TrustedKeys};
-use dunlin_store::SlotId;
+use dunlin_protocol::Kind;
+use dunlin_store::{SlotId, TrialProgress};
 
 /// Something to do. When it is done the agent is told by [`Event::Done`](crate::Event::Done), and only then polled again.
 ///
@@ -96,8 +96,8 @@ pub enum Action<'b> {
     AcceptCommand {
         /// Its id.
         id: u64,
-        /// The keys that are trusted from now on, if it changes them.
-        keys: Option<&'b TrustedKeys>,
+        /// Whether [`Agent::changed_keys`](crate::Agent::changed_keys) are trusted from now on.
+        changes_keys: bool,
         /// Whether the device takes no more updates from now on.
         decommission: bool,
         /// What is told.
@@ -111,6 +111,8 @@ pub enum Action<'b> {
     ClearReasons(u32),
     /// Forget reports and events up to this sequence: the fleet has stored them.
     Acknowledge(u64),
+    /// Look what is in the outbox.
+    InspectOutbox,
     /// Send the next item of the outbox, from the oldest on if `restart`.
     SendItem {
         /// Whether to begin with the oldest.
@@ -123,19 +125,6 @@ pub enum Action<'b> {
         /// For how long.
         seconds: u16,
     },
-}
-
-/// How far a trial is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TrialProgress {
-    /// Inferences that succeeded or failed.
-    pub inferences: u32,
-    /// Those that failed.
-    pub errors: u32,
-    /// Those over the latency budget.
-    pub over_budget: u32,
-    /// Seconds that the device was up.
-    pub seconds: u32,
 }
 
 impl Action<'_> {

@@ -2,7 +2,7 @@
 
 use dunlin_protocol::Kind;
 use dunlin_protocol::message::{Rejection, ResetCause};
-use dunlin_store::{Progress, Received, SlotId, State};
+use dunlin_store::{Progress, Received, State};
 
 use crate::Values;
 
@@ -25,6 +25,13 @@ pub enum Event<'a> {
     Compared {
         /// Whether they did.
         agreed: bool,
+    },
+    /// The most stack and arena that were used so far, in bytes.
+    Marks {
+        /// Stack, 0 if unknown.
+        stack: u32,
+        /// Arena.
+        arena: u32,
     },
     /// The wall clock is known, or was set, in milliseconds since 1970-01-01 UTC.
     Clock(u64),
@@ -63,10 +70,14 @@ pub enum Completion<'a> {
     Working,
     /// A message could not be handed over.
     NotSent,
-    /// The flash failed, or the store refused.
+    /// The flash failed.
     Failed,
-    /// The state of the store has changed, or (after [`Failed`](Completion::Failed) has been said once) was read anew.
+    /// The release cannot be installed here, or the models not run side by side.
+    Refused(Rejection),
+    /// The state of the store has changed.
     State(&'a State),
+    /// What is in the outbox.
+    Outbox(OutboxStatus),
     /// What the installation needs next.
     Install(Progress, Counts),
     /// What became of a block.
@@ -85,8 +96,21 @@ pub enum Completion<'a> {
     Pushed(u64),
     /// The item that was sent; none if all were.
     Item(Option<u64>),
-    /// Serving goes on with this slot.
-    Serving(Option<SlotId>),
+}
+
+/// What is in the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OutboxStatus {
+    /// The lowest sequence that is held, or `next`.
+    pub oldest: u64,
+    /// The sequence that is given next.
+    pub next: u64,
+    /// The highest one that was acknowledged.
+    pub acknowledged: u64,
+    /// Reports that gave way since provisioning.
+    pub dropped_reports: u64,
+    /// Events that gave way since provisioning.
+    pub dropped_events: u64,
 }
 
 /// Blocks of an installation.

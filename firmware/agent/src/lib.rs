@@ -30,12 +30,14 @@ mod device;
 mod event;
 mod platform;
 mod profile;
+mod random;
+mod telemetry;
 mod values;
 
-pub use action::{Action, TrialProgress};
+pub use action::Action;
 pub use agent::Agent;
-pub use device::{Device, Memory, Next, PredictError, Predicted, StartError};
-pub use event::{Boot, Completion, Counts, Event, Inference};
+pub use device::{Device, Memory, Next, PredictError, Predicted, StartError, schemas};
+pub use event::{Boot, Completion, Counts, Event, Inference, OutboxStatus};
 pub use platform::{NotSent, Platform};
 pub use profile::Profile;
 pub use values::Values;

@@ -37,7 +37,7 @@ pub trait Platform<F> {
     ) -> impl Future<Output = Result<(), NotSent>>;
 
     /// A stopwatch for latencies, in µs; it may wrap around.
-    fn microseconds(&mut self) -> u32;
+    fn microseconds(&self) -> u32;
 
     /// Resets the device. It may return: then the reset comes soon.
     fn reboot(&mut self);
@@ -55,7 +55,7 @@ pub trait Platform<F> {
     }
 
     /// The most stack that was used so far in bytes, 0 if unknown.
-    fn stack_high_water(&mut self) -> u32 {
+    fn stack_high_water(&self) -> u32 {
         0
     }
 }

@@ -38,6 +38,11 @@ impl TrustedKeys {
         TrustedKeys(List::new())
     }
 
+    /// The keys.
+    pub fn iter(&self) -> impl Iterator<Item = &TrustedKey> {
+        self.0.iter()
+    }
+
     /// What the birth says about them.
     pub fn status(&self) -> List<KeyStatus, MAX_KEYS> {
         List::from_first(self.0.iter().map(|key| KeyStatus { id: key.id(), roles: key.roles }))

@@ -102,6 +102,16 @@ impl Roles {
     /// Commands that trust or revoke keys, and decommission.
     pub const OWNER: Roles = Roles(8);
 
+    /// The set of these bits.
+    pub const fn from_bits(bits: u8) -> Roles {
+        Roles(bits)
+    }
+
+    /// The bits of the set.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
     /// Both sets together.
     pub const fn and(self, other: Roles) -> Roles {
         Roles(self.0 | other.0)

@@ -60,7 +60,7 @@ pub use mapped::SlotImage;
 pub use outbox::{Cursor, Item, ItemKind};
 pub use slot::{BlockSize, Install, Progress, Received, SlotDigest};
 pub use state::{
-    BootCause, Booted, CONFIGURATION_BYTES, Configuration, Model, REASON_BYTES, RELEASE_BYTES, Reason,
-    Release, State, Trial,
+    BootCause, Booted, CONFIGURATION_BYTES, Configuration, KEYS, Key, Model, Progress as TrialProgress,
+    REASON_BYTES, RELEASE_BYTES, RESETS, Reason, Release, State, Trial,
 };
 pub use store::Store;

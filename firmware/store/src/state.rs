@@ -13,7 +13,11 @@ pub const RELEASE_BYTES: usize = 512;
 /// The longest configuration that is kept, in bytes.
 pub const CONFIGURATION_BYTES: usize = 192;
 /// The longest reason that is kept, in bytes.
-pub const REASON_BYTES: usize = 48;
+pub const REASON_BYTES: usize = 80;
+/// How many causes of resets are counted.
+pub const RESETS: usize = 8;
+/// How many public keys are kept.
+pub const KEYS: usize = 4;
 /// How many reasons are kept.
 const REASONS: usize = 4;
 
@@ -48,6 +52,30 @@ pub struct Trial {
     pub crashes_left: u8,
     /// How often the device has started since the trial began, crashes included.
     pub boots: u16,
+    /// How far it was when this was last kept.
+    pub progress: Progress,
+}
+
+/// What a model on trial has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Inferences that succeeded.
+    pub inferences: u32,
+    /// Inferences that failed.
+    pub errors: u32,
+    /// Inferences over the latency budget.
+    pub over_budget: u32,
+    /// Seconds that the device was up.
+    pub seconds: u32,
+}
+
+/// A public key that is trusted, and what for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The key.
+    pub key: [u8; 32],
+    /// What it may sign: bits that the protocol defines.
+    pub roles: u8,
 }
 
 /// The last accepted configuration.
@@ -105,6 +133,9 @@ pub struct State {
     decommissioned: bool,
     reasons: Vec<Reason, REASONS>,
     last_reason: u32,
+    keys: Option<Vec<Key, KEYS>>,
+    verdict: Vec<u8, REASON_BYTES>,
+    resets: [u32; RESETS],
 }
 
 impl State {
@@ -173,6 +204,16 @@ impl State {
         &self.reasons
     }
 
+    /// The keys that are trusted, once a command has changed those of the provisioning.
+    pub fn keys(&self) -> Option<&[Key]> {
+        self.keys.as_deref()
+    }
+
+    /// What was told about the last release that ended, well or badly. It stays when its reason is cleared.
+    pub fn verdict(&self) -> &[u8] {
+        &self.verdict
+    }
+
     /// Counts a start. A crash during a trial takes one of those that are forgiven; when none is left the device returns to
     /// the previous model, with `reason` to report.
     pub fn begin_boot(&mut self, cause: BootCause, reason: &[u8]) -> Booted {
@@ -234,7 +275,7 @@ impl State {
         let slot = self.inactive();
         self.set_model(slot, Some(model));
         self.active = Some(slot);
-        self.trial = Some(Trial { crashes_left: crashes_forgiven, boots: 0 });
+        self.trial = Some(Trial { crashes_left: crashes_forgiven, boots: 0, progress: Progress::default() });
         Ok(())
     }
 
@@ -260,6 +301,57 @@ impl State {
         }
         self.leave_trial(reason);
         Ok(())
+    }
+
+    /// How often the device was reset, by cause, as the protocol numbers them.
+    pub fn resets(&self) -> &[u32; RESETS] {
+        &self.resets
+    }
+
+    /// Counts a reset of this cause.
+    pub fn count_reset(&mut self, cause: u8) {
+        if let Some(count) = self.resets.get_mut(usize::from(cause)) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Keeps how far a trial is, so that it goes on there after a reset.
+    ///
+    /// # Errors
+    /// [`Refusal::NoTrial`].
+    pub fn save_trial(&mut self, progress: Progress) -> Result<(), Refusal> {
+        self.trial.as_mut().ok_or(Refusal::NoTrial)?.progress = progress;
+        Ok(())
+    }
+
+    /// Leaves a confirmed model whose slot is damaged: the other slot's model serves from now on, or none. On trial it is
+    /// [`return_to_previous`](Self::return_to_previous).
+    ///
+    /// # Errors
+    /// [`Refusal::TrialRunning`].
+    pub fn leave_damaged(&mut self, reason: &[u8]) -> Result<(), Refusal> {
+        if self.trial.is_some() {
+            return Err(Refusal::TrialRunning);
+        }
+        if let Some(damaged) = self.active {
+            self.active = self.previous();
+            self.set_model(damaged, None);
+            // What was being installed into the slot that serves from now on is not installed there any more.
+            self.release = None;
+        }
+        self.add_reason(reason);
+        Ok(())
+    }
+
+    /// Trusts these keys from now on, and no others.
+    pub fn set_keys(&mut self, keys: Vec<Key, KEYS>) {
+        self.keys = Some(keys);
+    }
+
+    /// Keeps what is to be said when the release that ended is offered again, cut to [`REASON_BYTES`].
+    pub fn set_verdict(&mut self, verdict: &[u8]) {
+        let verdict = verdict.get(..verdict.len().min(REASON_BYTES)).unwrap_or_default();
+        self.verdict = Vec::from_slice(verdict).unwrap_or_default();
     }
 
     /// Accepts a configuration.

@@ -81,10 +81,29 @@ impl<F: NorFlash> Store<F> {
     /// # Errors
     /// A [`Refusal`], [`Error::BlobTooLarge`], [`Error::BlocksTooShort`], [`Error::Flash`] or [`Error::WornOut`].
     pub async fn begin_install(&mut self, release: Release) -> Result<Install, Error<F::Error>> {
+        self.supersede_install(release, &[]).await
+    }
+
+    /// Begins to install a release in the place of another one, with a reason to report about that one; none if empty.
+    ///
+    /// # Errors
+    /// As [`begin_install`](Self::begin_install).
+    pub async fn supersede_install(
+        &mut self,
+        release: Release,
+        reason: &[u8],
+    ) -> Result<Install, Error<F::Error>> {
         let slot = self.state.inactive();
         let active = self.state.model(slot.other());
         let install = Install::new(&self.layout, slot, &release, active)?;
-        self.update(|state| state.begin_install(release)).await?;
+        self.update(|state| {
+            if !reason.is_empty() {
+                state.add_reason(reason);
+                state.set_verdict(reason);
+            }
+            state.begin_install(release)
+        })
+        .await?;
         Ok(install)
     }
 

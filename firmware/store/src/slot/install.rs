@@ -9,7 +9,7 @@
 
 use embedded_storage_async::nor_flash::NorFlash;
 
-use super::{HASH_BYTES, Place, SlotDigest, block_hash, survey};
+use super::{BlockSize, HASH_BYTES, Place, SlotDigest, block_hash, survey};
 use crate::{
     Error, Layout, Model, Part, Region, Release, SlotId,
     flash::{self, CHUNK, round_up},
@@ -147,6 +147,11 @@ impl Install {
     /// The slot that is written.
     pub fn slot(&self) -> SlotId {
         self.place.slot
+    }
+
+    /// Length of the blocks.
+    pub fn block_size(&self) -> BlockSize {
+        self.place.block_size
     }
 
     /// How many blocks the blob has.

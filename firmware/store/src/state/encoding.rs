@@ -7,8 +7,8 @@
 use heapless::Vec;
 
 use super::{
-    CONFIGURATION_BYTES, Configuration, Model, REASON_BYTES, REASONS, RELEASE_BYTES, Reason, Release, State,
-    Trial,
+    CONFIGURATION_BYTES, Configuration, KEYS, Key, Model, Progress, REASON_BYTES, REASONS, RELEASE_BYTES,
+    RESETS, Reason, Release, State, Trial,
 };
 use crate::{BlockSize, SlotId};
 
@@ -19,13 +19,16 @@ pub(crate) const STATE_BYTES: usize = 1 // version
     + 4 // boots
     + 1 // active slot
     + 2 * (1 + MODEL_BYTES)
-    + 1 + 3 // trial
+    + 1 + 3 + 16 // trial
     + 8 // confirmed sequence
     + 1 + MODEL_BYTES + 32 + 2 + RELEASE_BYTES
     + 1 + 8 + 2 + CONFIGURATION_BYTES
     + 8 // command
     + 1 // decommissioned
-    + 4 + 1 + REASONS * (4 + 2 + REASON_BYTES);
+    + 4 + 1 + REASONS * (4 + 2 + REASON_BYTES)
+    + 1 + 1 + KEYS * 33 // keys
+    + 2 + REASON_BYTES // verdict
+    + RESETS * 4;
 
 impl State {
     /// Writes the state to the start of the buffer.
@@ -49,6 +52,10 @@ impl State {
         if let Some(trial) = self.trial {
             writer.byte(trial.crashes_left);
             writer.bytes(&trial.boots.to_le_bytes());
+            let Progress { inferences, errors, over_budget, seconds } = trial.progress;
+            for count in [inferences, errors, over_budget, seconds] {
+                writer.bytes(&count.to_le_bytes());
+            }
         }
         writer.bytes(&self.confirmed.to_le_bytes());
         writer.present(self.release.is_some());
@@ -69,6 +76,18 @@ impl State {
         for reason in &self.reasons {
             writer.bytes(&reason.id.to_le_bytes());
             writer.string(&reason.message);
+        }
+        writer.present(self.keys.is_some());
+        if let Some(keys) = &self.keys {
+            writer.byte(keys.len() as u8);
+            for key in keys {
+                writer.bytes(&key.key);
+                writer.byte(key.roles);
+            }
+        }
+        writer.string(&self.verdict);
+        for count in self.resets {
+            writer.bytes(&count.to_le_bytes());
         }
         let used = writer.used;
         buffer.get(..used).unwrap_or_default()
@@ -98,7 +117,16 @@ fn read(reader: &mut Reader<'_>) -> Option<State> {
         },
         models: [reader.optional(Reader::model)?, reader.optional(Reader::model)?],
         trial: reader.optional(|reader| {
-            Some(Trial { crashes_left: reader.byte()?, boots: u16::from_le_bytes(reader.array()?) })
+            Some(Trial {
+                crashes_left: reader.byte()?,
+                boots: u16::from_le_bytes(reader.array()?),
+                progress: Progress {
+                    inferences: u32::from_le_bytes(reader.array()?),
+                    errors: u32::from_le_bytes(reader.array()?),
+                    over_budget: u32::from_le_bytes(reader.array()?),
+                    seconds: u32::from_le_bytes(reader.array()?),
+                },
+            })
         })?,
         confirmed: u64::from_le_bytes(reader.array()?),
         release: reader.optional(|reader| {
@@ -117,6 +145,21 @@ fn read(reader: &mut Reader<'_>) -> Option<State> {
                 reasons.push(reason).ok()?;
             }
             reasons
+        },
+        keys: reader.optional(|reader| {
+            let mut keys = Vec::new();
+            for _ in 0..reader.byte()? {
+                keys.push(Key { key: reader.array()?, roles: reader.byte()? }).ok()?;
+            }
+            Some(keys)
+        })?,
+        verdict: reader.string()?,
+        resets: {
+            let mut resets = [0; RESETS];
+            for count in &mut resets {
+                *count = u32::from_le_bytes(reader.array()?);
+            }
+            resets
         },
     })
 }
@@ -226,7 +269,11 @@ mod tests {
             boots: u32::MAX,
             active: Some(SlotId::B),
             models: [Some(model(1)), Some(model(2))],
-            trial: Some(Trial { crashes_left: 3, boots: 700 }),
+            trial: Some(Trial {
+                crashes_left: 3,
+                boots: 700,
+                progress: Progress { inferences: 1 << 30, errors: 2, over_budget: 3, seconds: 4 },
+            }),
             confirmed: u64::MAX,
             release: Some(Release { model: model(3), index_digest: [9; 32], message: full(7) }),
             configuration: Some(Configuration {
@@ -240,6 +287,9 @@ mod tests {
         for byte in 0..6 {
             state.add_reason(&[byte; 200]);
         }
+        state.set_keys(Vec::from_slice(&[Key { key: [6; 32], roles: 15 }; KEYS]).unwrap());
+        state.set_verdict(&[3; 200]);
+        state.count_reset(7);
         state
     }
 
