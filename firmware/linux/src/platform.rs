@@ -69,7 +69,7 @@ impl Platform<FileFlash> for Linux {
         if self.network.send(message) { Ok(()) } else { Err(NotSent) }
     }
 
-    fn microseconds(&mut self) -> u32 {
+    fn microseconds(&self) -> u32 {
         // It may wrap around.
         self.started.elapsed().as_micros() as u32
     }

@@ -115,7 +115,7 @@ impl Service<'_> {
                     let now = self.uptime();
                     clock.tell(&mut self.device, now);
                     if let Some(text) = self.lines.take() {
-                        self.device.log(Lines::Text(&text), now).await;
+                        self.device.log(Lines::Text(&text)).await;
                     }
                 }
                 () = rest(pause) => {}
@@ -147,7 +147,9 @@ impl Service<'_> {
                 self.device.disconnected(now);
             }
             Happening::Received(number, message) if number == current => match Topic::parse(&message.topic) {
-                Ok(topic) => self.device.received(topic.kind, &message.payload, now).await,
+                Ok(topic) => {
+                    self.device.received(topic.kind, &message.payload, now).await;
+                }
                 Err(error) => debug!("{}: {error}", message.topic),
             },
             _ => debug!("something happened on a connection that is past"),
@@ -158,7 +160,7 @@ impl Service<'_> {
     fn serve_waiting(&mut self, serving: &mut Serving) {
         let Some(sample) = serving.waiting.take() else { return };
         let now = self.uptime();
-        let Some(model) = self.device.serving() else {
+        let Some(model) = self.device.agent().model() else {
             match &sample.reply {
                 Some(_) => {
                     let text = line(

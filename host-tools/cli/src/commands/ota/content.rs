@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
+use dunlin_agent::schemas;
 use dunlin_protocol::message::{Block, BlockData, BlockRefusal, BlockSize, Needs, Part};
-use dunlin_protocol::{
-    BLOCK_HASH_BYTES, ContentId, Digest, Geometry, Interface, Schema, Version, schema, write_index,
-};
+use dunlin_protocol::{BLOCK_HASH_BYTES, ContentId, Digest, Geometry, Version, write_index};
 use dunlin_runtime::Model;
-use dunlin_runtime::format::{TensorRecord, TensorSchema};
 
 use crate::commands::sign::is_unsigned;
 use crate::failure::Failure;
@@ -82,40 +80,13 @@ impl<'a> Content<'a> {
 /// What a blob needs of a device, so that one that cannot run it refuses before it fetches a byte.
 pub fn needs(model: &Model<'_>) -> Needs {
     let header = model.program().header();
-    let manifest = model.manifest();
-    let interfaces = |schemas: Option<&[TensorSchema<'_>]>,
-                      count: u8,
-                      tensor: &dyn Fn(usize) -> Option<TensorRecord>| {
-        let schemas = schemas.unwrap_or_default();
-        schema(
-            (0..usize::from(count)).filter_map(|index| Some(interface(&tensor(index)?, schemas.get(index)))),
-        )
-    };
-    let inputs: Schema =
-        interfaces(manifest.as_ref().map(|manifest| &manifest.inputs[..]), header.input_count, &|index| {
-            model.program().input(index).copied()
-        });
-    let outputs: Schema =
-        interfaces(manifest.as_ref().map(|manifest| &manifest.outputs[..]), header.output_count, &|index| {
-            model.program().output(index).copied()
-        });
+    let (input_schema, output_schema) = schemas(model);
     Needs {
         operator_set: header.operator_set,
         packing: header.packing,
         runtime: Version::default(),
         arena_bytes: header.arena_bytes,
-        input_schema: inputs,
-        output_schema: outputs,
-    }
-}
-
-fn interface<'a>(tensor: &TensorRecord, described: Option<&TensorSchema<'a>>) -> Interface<'a> {
-    Interface {
-        rank: tensor.rank,
-        dimensions: tensor.dims,
-        name: described.map_or("", |schema| schema.name),
-        unit: described.map_or("", |schema| schema.unit),
-        labels: described.map_or("", |schema| schema.labels),
-        preprocessing: described.map_or("", |schema| schema.preprocessing),
+        input_schema,
+        output_schema,
     }
 }
