@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use dunlin_mqtt::{Connection, Message, Options, Received, Subscription};
+use dunlin_mqtt::{Connection, Incoming, Message, Options, Received, Subscription};
 use dunlin_provision::Broker;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -137,7 +137,10 @@ async fn run(
     loop {
         tokio::select! {
             received = connection.next() => match received {
-                Ok(received) => {
+                Ok(Incoming::NotTaken(reason)) => {
+                    complain(&complaint, format!("the broker does not take our messages ({reason}): check its access rules"));
+                }
+                Ok(Incoming::Message(received)) => {
                     if happenings.send(Happening::Received(number, received)).await.is_err() {
                         return;
                     }
@@ -169,7 +172,9 @@ async fn run(
 fn complain(last: &Mutex<String>, text: String) {
     let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
     if *last == text {
-        debug!("{text}");
+        if !text.is_empty() {
+            debug!("{text}");
+        }
     } else {
         if !text.is_empty() {
             warn!("{text}");

@@ -5,7 +5,9 @@ use std::time::Duration;
 use dunlin_provision::Broker;
 use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnAck, Filter, LastWill, Packet, Publish, SubscribeReasonCode};
+use rumqttc::v5::mqttbytes::v5::{
+    ConnAck, Filter, LastWill, Packet, PubAckReason, Publish, SubscribeReasonCode,
+};
 use rumqttc::v5::{AsyncClient, ClientError, Event, EventLoop, MqttOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -74,13 +76,22 @@ pub struct Received {
     pub retained: bool,
 }
 
+/// What comes over a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Incoming {
+    /// A message.
+    Message(Received),
+    /// The broker did not take a message that was published, and this is why.
+    NotTaken(String),
+}
+
 /// A connection to a broker.
 ///
 /// Dropping it closes the socket, so that the broker publishes the will.
 #[derive(Debug)]
 pub struct Connection {
     client: AsyncClient,
-    incoming: mpsc::Receiver<Received>,
+    incoming: mpsc::Receiver<Incoming>,
     task: JoinHandle<Lost>,
     accepted: Accepted,
     is_over: bool,
@@ -153,13 +164,13 @@ impl Connection {
         Ok(Connection { client, incoming, task, accepted, is_over: false })
     }
 
-    /// The next message, in the order in which they came.
+    /// What comes next, in the order in which it came.
     ///
     /// May be dropped before it is ready; no message is lost by that.
     ///
     /// # Errors
     /// When the connection has ended and all messages were read.
-    pub async fn next(&mut self) -> Result<Received, Lost> {
+    pub async fn next(&mut self) -> Result<Incoming, Lost> {
         match self.incoming.recv().await {
             Some(received) => Ok(received),
             // The task ends as the sender goes. Asked again, it has nothing more to say.
@@ -245,7 +256,7 @@ impl Accepted {
 /// Lets the connection live until it ends.
 ///
 /// The event loop pings once in a keep-alive time, so a poll that takes longer than `patience` hangs in a write.
-async fn drive(event_loop: &mut EventLoop, sender: &mpsc::Sender<Received>, patience: Duration) -> Lost {
+async fn drive(event_loop: &mut EventLoop, sender: &mpsc::Sender<Incoming>, patience: Duration) -> Lost {
     loop {
         let event = match timeout(patience, event_loop.poll()).await {
             Ok(Ok(event)) => event,
@@ -255,7 +266,12 @@ async fn drive(event_loop: &mut EventLoop, sender: &mpsc::Sender<Received>, pati
         match event {
             // Nothing in the protocol relies on a message that came: better one is lost than that the connection waits for its reader.
             Event::Incoming(Packet::Publish(message)) => {
-                let _ = sender.try_send(received(&message));
+                let _ = sender.try_send(Incoming::Message(received(&message)));
+            }
+            Event::Incoming(Packet::PubAck(answer)) => {
+                if !matches!(answer.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
+                    let _ = sender.try_send(Incoming::NotTaken(format!("{:?}", answer.reason)));
+                }
             }
             Event::Incoming(Packet::SubAck(answer)) => {
                 let refused =

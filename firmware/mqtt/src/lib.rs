@@ -12,6 +12,6 @@ mod date;
 mod error;
 mod tls;
 
-pub use connection::{Connection, Message, Options, Received, Subscription};
+pub use connection::{Connection, Incoming, Message, Options, Received, Subscription};
 pub use date::date_time;
 pub use error::{CertificateTime, ConnectError, Lost, PublishError, SetupError};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dunlin_mqtt::{Connection, Lost, Message, PublishError, Received};
+use dunlin_mqtt::{Connection, Incoming, Lost, Message, PublishError, Received};
 use dunlin_protocol::message::{
     Birth, Block, BlockRequest, Part, Release, Target, Update, UpdateState, Will,
 };
@@ -54,7 +54,13 @@ pub async fn serve(
             Err(_) if Instant::now() >= deadline => break,
             Err(_) if targets.is_unheard() => offer_to_named(offer, &connection).await,
             Err(_) => {}
-            Ok(Ok(received)) => handle(offer, &connection, &mut targets, &mut progress, &received).await,
+            Ok(Ok(Incoming::NotTaken(reason))) => {
+                return Err(Failure::new(format!("the broker does not take our messages ({reason})"))
+                    .help("use a client that its access rules let write to dunlin/1/<fleet>/+/down/+"));
+            }
+            Ok(Ok(Incoming::Message(received))) => {
+                handle(offer, &connection, &mut targets, &mut progress, &received).await
+            }
             Ok(Err(lost @ Lost::Subscription(_))) => return Err(Failure::new(lost.to_string())),
             Ok(Err(lost)) => {
                 progress.say(&format!("{lost}; connecting again"));

@@ -82,6 +82,10 @@ impl<'a> Targets<'a> {
         };
         match self.devices.get_mut(name.as_str()) {
             Some(device) if is_ours => device.set(update.state),
+            // What ours waited for is over.
+            Some(Device { state: Some(UpdateState::Deferred(_)), .. }) if update.state.is_final() => {
+                Change::Offer
+            }
             _ => Change::None,
         }
     }

@@ -6,7 +6,7 @@ mod line;
 use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dunlin_mqtt::{Received, date_time};
+use dunlin_mqtt::{Incoming, Received, date_time};
 use dunlin_protocol::message::AnyMessage;
 use dunlin_protocol::{Name, Topic};
 
@@ -47,7 +47,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let mut connection = broker::open(&broker, "watch", &filters).await?;
         loop {
             match connection.next().await {
-                Ok(received) => {
+                Ok(Incoming::NotTaken(_)) => {}
+                Ok(Incoming::Message(received)) => {
                     if !show(arguments.json, &received)? {
                         return Ok(());
                     }

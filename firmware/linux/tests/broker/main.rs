@@ -1,0 +1,6 @@
+//! `dunlind` and a real Mosquitto.
+
+mod access;
+mod daemon;
+mod packets;
+mod storage;
