@@ -251,6 +251,8 @@ fn of_tls(error: &rustls::Error) -> ConnectError {
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA
+            // The authority has the right name and another key.
+            | AlertDescription::DecryptError
             | AlertDescription::AccessDenied => ConnectError::Identity(format!("{alert:?}")),
             other => ConnectError::Tls(format!("the broker says {other:?}")),
         },

@@ -90,11 +90,13 @@ fn a_device_cannot_write_topics_of_another() {
 #[test]
 fn a_foreign_certificate_is_refused() {
     let Some(site) = Site::new(Validity::Now) else { return };
+    // Under the same name, with another key.
     let stranger = Authority::new("fleet authority");
     let foreign = site.for_identity(&stranger.client("pump-1"), "foreign");
+    let unknown = site.for_identity(&Authority::new("somebody").client("pump-1"), "unknown");
     let without = broker(&site.mosquitto.url(true), &site.ca(), None);
     block_on(async {
-        for broker in [&foreign, &without] {
+        for broker in [&foreign, &unknown, &without] {
             let refused = connect(broker, "stranger", "#", None).await.err().expect("it is refused");
             assert!(matches!(refused, ConnectError::Identity(_) | ConnectError::Closed), "{refused}");
             assert!(refused.to_string().contains("client certificate"), "{refused}");
