@@ -67,7 +67,7 @@ struct PushArguments {
     /// Run both models on so many samples first, which must agree so often (per mille): samples=200,agreement=950
     #[arg(long, value_name = "RULES", value_parser = rules::parse_shadow)]
     shadow: Option<Shadow>,
-    /// Number of the release, above that of all earlier ones; by default the seconds since 1970
+    /// Number of the release, above that of all earlier ones; by default the milliseconds since 1970
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     sequence: Option<u64>,
     /// Seconds after which to give up
@@ -115,7 +115,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let release = Release {
         fleet: arguments.fleet.clone(),
         target: arguments.target.target(),
-        sequence: arguments.sequence.unwrap_or_else(seconds_since_1970),
+        sequence: arguments.sequence.unwrap_or_else(milliseconds_since_1970),
         digest: content.digest(),
         blob_bytes: content.geometry().blob_bytes,
         block: arguments.block,
@@ -147,7 +147,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     })
 }
 
-/// Grows from one release to the next, without anything being kept.
-fn seconds_since_1970() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_secs())
+/// Grows from one release to the next, without anything being kept: nobody pushes twice in a millisecond.
+fn milliseconds_since_1970() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_millis() as u64)
 }
