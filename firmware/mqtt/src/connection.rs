@@ -268,10 +268,10 @@ async fn drive(event_loop: &mut EventLoop, sender: &mpsc::Sender<Incoming>, pati
             Event::Incoming(Packet::Publish(message)) => {
                 let _ = sender.try_send(Incoming::Message(received(&message)));
             }
-            Event::Incoming(Packet::PubAck(answer)) => {
-                if !matches!(answer.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
-                    let _ = sender.try_send(Incoming::NotTaken(format!("{:?}", answer.reason)));
-                }
+            Event::Incoming(Packet::PubAck(answer))
+                if !matches!(answer.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) =>
+            {
+                let _ = sender.try_send(Incoming::NotTaken(format!("{:?}", answer.reason)));
             }
             Event::Incoming(Packet::SubAck(answer)) => {
                 let refused =

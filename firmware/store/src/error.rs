@@ -64,7 +64,7 @@ pub enum LayoutError {
     UnsupportedErase(usize),
     /// Slots are whole erase sectors; this length is not.
     SlotNotWhole(u32),
-    /// A sector of the logs is whole erase sectors of 2 KiB to 64 KiB together; this length is not.
+    /// A sector of the logs is whole erase sectors of 2 KiB to 256 KiB together; this length is not.
     LogSector(u32),
     /// Too few sectors for a part, or more than 255.
     SectorCount {
@@ -203,7 +203,7 @@ impl fmt::Display for LayoutError {
             LayoutError::LogSector(bytes) => {
                 write!(
                     f,
-                    "log sectors of {bytes} bytes are not whole erase sectors of 2 KiB to 64 KiB together"
+                    "log sectors of {bytes} bytes are not whole erase sectors of 2 KiB to 256 KiB together"
                 )
             }
             LayoutError::SectorCount { part, found, least } => {

@@ -293,3 +293,102 @@ impl NorFlash for Unbounded {
         Err(FileFlashError::OutOfBounds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::{
+        future::Future,
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::{BootCause, Error, Store};
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => unreachable!("a file never makes its caller wait"),
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_there_after_a_restart() {
+        let directory = tempdir().unwrap();
+        let path = directory.path().join("state");
+        for boots in 1..4 {
+            let (flash, layout) = FileFlash::open(&path, Sizes::default()).unwrap();
+            let mut store = run(Store::open(flash, layout)).unwrap();
+            run(store.begin_boot(BootCause::Power)).unwrap();
+            assert_eq!(run(store.push_event(b"started")).unwrap(), u64::from(boots));
+            assert_eq!(store.state().boots(), boots);
+        }
+        let names: std::vec::Vec<_> =
+            fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, [NAME]);
+    }
+
+    #[test]
+    fn one_process_holds_the_file_and_its_length_is_that_of_the_parts() {
+        let directory = tempdir().unwrap();
+        let (flash, layout) = FileFlash::open(directory.path(), Sizes::default()).unwrap();
+        let second = FileFlash::open(directory.path(), Sizes::default()).unwrap_err();
+        assert_eq!(second, FileFlashError::InUse(directory.path().join(NAME)));
+        drop(flash);
+        let sizes = Sizes { slot_bytes: 256 * 1024, ..Sizes::default() };
+        let other = FileFlash::open(directory.path(), sizes).unwrap_err();
+        let (found, expected) = (u64::from(layout.bytes()), u64::from(layout.bytes()) + 256 * 1024);
+        assert_eq!(other, FileFlashError::WrongLength { found, expected });
+    }
+
+    #[test]
+    fn bytes_are_written_once() {
+        let directory = tempdir().unwrap();
+        let (mut flash, _) = FileFlash::open(directory.path(), Sizes::default()).unwrap();
+        run(flash.write(16, &[0x55; 16])).unwrap();
+        assert_eq!(run(flash.write(8, &[0; 16])), Err(FileFlashError::NotErased(16)));
+        assert_eq!(run(flash.write(4, &[0; 8])), Err(FileFlashError::NotAligned));
+        assert_eq!(run(flash.erase(0, !4095)), Err(FileFlashError::OutOfBounds));
+        run(flash.erase(0, 4096)).unwrap();
+        run(flash.write(8, &[0; 16])).unwrap();
+    }
+
+    #[test]
+    fn slots_reach_the_disk_before_the_journal_says_so() {
+        let directory = tempdir().unwrap();
+        let (mut flash, layout) = FileFlash::open(directory.path(), Sizes::default()).unwrap();
+        run(flash.write(0, &[1; 8])).unwrap();
+        assert!(flash.pending);
+        run(flash.write(layout.journal().start, &[1; 8])).unwrap();
+        assert!(!flash.pending);
+    }
+
+    #[test]
+    fn a_read_only_file_system_is_survived() {
+        let directory = tempdir().unwrap();
+        let (flash, layout) = FileFlash::open(directory.path(), Sizes::default()).unwrap();
+        let mut store = run(Store::open(flash, layout)).unwrap();
+        run(store.begin_boot(BootCause::Power)).unwrap();
+        let mut flash = store.into_flash();
+        flash.writable = false;
+        let mut store = run(Store::open(flash, layout)).unwrap();
+        assert_eq!(store.state().boots(), 1);
+        let refused = Error::Flash(FileFlashError::ReadOnly);
+        assert_eq!(run(store.begin_boot(BootCause::Power)).unwrap_err(), refused);
+        assert_eq!(run(store.push_event(b"lost")).unwrap_err(), refused);
+        assert_eq!(store.state().boots(), 1);
+    }
+
+    #[test]
+    fn errors_of_the_system_are_told_apart() {
+        // ENOSPC, EDQUOT, EROFS, EACCES, EIO on Linux.
+        let errors = [28, 122, 30, 13, 5]
+            .map(|code| FileFlashError::new("write", &io::Error::from_raw_os_error(code)));
+        let [full, quota, read_only, denied, other] = errors;
+        assert_eq!((full, quota), (FileFlashError::DiskFull, FileFlashError::DiskFull));
+        assert_eq!((read_only, denied), (FileFlashError::ReadOnly, FileFlashError::ReadOnly));
+        assert!(matches!(other, FileFlashError::Other { operation: "write", .. }));
+    }
+}

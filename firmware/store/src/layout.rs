@@ -56,7 +56,7 @@ pub struct Sizes {
     /// Length of each of the two slots in bytes, whole erase sectors. A blob and its block index (16 bytes per block) fit
     /// when both, each rounded up to erase sectors, are not longer.
     pub slot_bytes: u32,
-    /// Length of a sector of the three logs in bytes: whole erase sectors of 2 KiB to 64 KiB together.
+    /// Length of a sector of the three logs in bytes: whole erase sectors of 2 KiB to 256 KiB together.
     pub log_sector_bytes: u32,
     /// Sectors of the journal, at least 2; with 3 it survives the failure of one.
     pub journal_sectors: u32,
@@ -106,7 +106,7 @@ impl Layout {
         if !whole(sizes.slot_bytes) {
             return Err(LayoutError::SlotNotWhole(sizes.slot_bytes));
         }
-        if !whole(sizes.log_sector_bytes) || !(2048..=65536).contains(&sizes.log_sector_bytes) {
+        if !whole(sizes.log_sector_bytes) || !(2048..=262_144).contains(&sizes.log_sector_bytes) {
             return Err(LayoutError::LogSector(sizes.log_sector_bytes));
         }
         let counts = [

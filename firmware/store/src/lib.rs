@@ -25,9 +25,9 @@
 //!
 //! # Why a log of its own
 //!
-//! `sequential-storage` appends behind a torn header, where old and new bytes together may look like an item (its issue 136), and
-//! links code that can panic. The log here never appends behind anything torn, and every checksum covers
-//! place and age of its record, so that no mixture of old and new bytes passes for one.
+//! `sequential-storage` (8.0.2) walks past a torn header word by word and appends at the first erased word behind it, where old and new
+//! bytes together may look like a header; its code can also panic, as far as a linker can tell. The log here never appends
+//! behind anything torn, and every checksum covers place and age of its record.
 #![no_std]
 
 #[cfg(any(feature = "std", test))]

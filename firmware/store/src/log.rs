@@ -111,8 +111,8 @@ impl Log {
     /// The longest content that a record may have beside its sector's opening with content of `opening` bytes, and with
     /// `reserve` bytes left over.
     pub(crate) fn longest_content(&self, opening: usize, reserve: u32) -> usize {
-        self.sector_bytes.saturating_sub(self.size(opening) + reserve + HEADER) as usize
-            & !(self.unit as usize - 1)
+        let room = self.sector_bytes.saturating_sub(self.size(opening) + reserve + HEADER);
+        room.min(u16::MAX.into()) as usize & !(self.unit as usize - 1)
     }
 
     /// What a record with content of this length occupies, in bytes.

@@ -5,7 +5,7 @@
 /// A board that maps its flash makes a value of this kind per slot. It may serve from it as long as the slot is not written;
 /// the store never writes the active slot, and writes the other one only while a release is being installed.
 pub trait MappedSlot {
-    /// The whole slot, starting at a multiple of 16.
+    /// The slot from its start, which is a multiple of 16, to the end of its blob at least.
     fn bytes(&self) -> &[u8];
 }
 
@@ -15,7 +15,7 @@ impl MappedSlot for &[u8] {
     }
 }
 
-/// A copy of a slot in memory, aligned as a blob has to be.
+/// A copy of a slot's blob in memory, aligned as a blob has to be.
 #[cfg(feature = "std")]
 pub struct SlotImage {
     memory: std::vec::Vec<u8>,

@@ -16,13 +16,14 @@
 mod explore;
 mod faults;
 
+use core::future::pending;
 use std::vec::Vec;
 
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
 
-pub use explore::{Density, cuts, run};
+pub use explore::{Density, cuts, poll, run};
 pub use faults::{Cut, Fault, Tear};
 
 /// A NOR flash that is written in units of `WRITE` bytes and erased in sectors of `ERASE` bytes.
@@ -211,7 +212,8 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for SimulatedFlash<WRITE, 
         self.check(from, to.saturating_sub(from) as usize, ERASE)?;
         let length = (to - from) as usize;
         let tear = self.begin(true, from, length);
-        let failing = self.fails(true, from, length);
+        let stalls = self.faults.contains(&Fault::Stall(self.trace.len() - 1));
+        let failing = stalls || self.fails(true, from, length);
         let region = from as usize..to as usize;
         for (index, byte) in self.bytes[region.clone()].iter_mut().enumerate() {
             *byte |= match tear {
@@ -230,6 +232,9 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for SimulatedFlash<WRITE, 
             }
         }
         self.stick();
+        if stalls {
+            pending::<()>().await;
+        }
         match tear {
             Some(_) => Err(SimulatedError::PowerCut),
             None if failing => Err(SimulatedError::Erase),
@@ -240,7 +245,8 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for SimulatedFlash<WRITE, 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), SimulatedError> {
         self.check(offset, bytes.len(), WRITE)?;
         let tear = self.begin(false, offset, bytes.len());
-        let mut failing = self.fails(false, offset, bytes.len());
+        let stalls = self.faults.contains(&Fault::Stall(self.trace.len() - 1));
+        let mut failing = stalls || self.fails(false, offset, bytes.len());
         let start = offset as usize;
         for word in start / WRITE..(start + bytes.len()) / WRITE {
             let visible = self.bytes[word * WRITE..(word + 1) * WRITE].iter().any(|byte| *byte != 0xFF);
@@ -274,6 +280,9 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for SimulatedFlash<WRITE, 
             };
         }
         self.stick();
+        if stalls {
+            pending::<()>().await;
+        }
         match tear {
             Some(_) => Err(SimulatedError::PowerCut),
             None if failing => Err(SimulatedError::Program),

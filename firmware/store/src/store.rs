@@ -248,6 +248,18 @@ impl<F: NorFlash> Store<F> {
         flash::read(&mut self.flash, region.start.saturating_add(offset), out).await
     }
 
+    /// A copy of a slot's blob in memory, for systems that do not map their flash. None when the slot holds no model.
+    ///
+    /// # Errors
+    /// [`Error::Flash`].
+    #[cfg(feature = "std")]
+    pub async fn load(&mut self, slot: SlotId) -> Result<Option<crate::SlotImage>, Error<F::Error>> {
+        let Some(region) = self.blob(slot) else { return Ok(None) };
+        let mut image = crate::SlotImage::zeroed(region.length as usize);
+        flash::read(&mut self.flash, region.start, image.bytes_mut()).await?;
+        Ok(Some(image))
+    }
+
     /// Keeps a telemetry report until it is acknowledged. Its sequence.
     ///
     /// When there is no room the oldest reports give way.

@@ -3,8 +3,8 @@
 //! Erasing is what wears NOR flash out: sectors of microcontrollers are specified for 10,000 erasures, those of serial chips for
 //! 100,000. Each log uses its sectors in turn, so that all of them wear alike.
 //!
-//! With a report of 400 bytes every 5 minutes in 8 sectors of 4 KiB, each sector is erased about 4 times a day: 6 years at 10,000
-//! erasures, 65 at 100,000. A report every minute makes it a fifth of that. The journal writes one state (up to 1.2 KiB, usually
+//! With a report of 400 bytes every 5 minutes in 8 sectors of 4 KiB, each sector is erased 4 times a day: 6.8 years at 10,000
+//! erasures, 68 at 100,000. A report every minute makes it a fifth of that. The journal writes one state (up to 1.2 KiB, usually
 //! below 300 bytes) per start and some five per update.
 
 /// What is written into one log, on average.

@@ -4,13 +4,13 @@ use xshell::{Shell, cmd};
 
 use crate::tools;
 
-/// Targets that the runtime must build for: no atomics, no unaligned access, no operating system may be assumed.
+/// Targets that runtime and protocol must build for: no atomics, no unaligned access, no operating system may be assumed.
 const BARE_METAL: [&str; 3] = ["thumbv6m-none-eabi", "thumbv7em-none-eabihf", "riscv32imac-unknown-none-elf"];
 
 /// An aarch64 processor without and one with the dot product, by QEMU's names.
 const AARCH64_PROCESSORS: [&str; 2] = ["cortex-a72", "cortex-a76"];
 
-/// Builds the runtime for every bare-metal target and runs the kernel suites on both kinds of aarch64.
+/// Builds runtime and protocol for every bare-metal target and runs the kernel suites on both kinds of aarch64.
 pub fn run(shell: &Shell) -> anyhow::Result<()> {
     tools::require(shell, tools::AARCH64)?;
     for target in BARE_METAL {
@@ -19,6 +19,13 @@ pub fn run(shell: &Shell) -> anyhow::Result<()> {
             cmd!(
                 shell,
                 "cargo build --quiet --package dunlin-runtime --target {target} --features {features}"
+            )
+            .run()?;
+        }
+        for features in ["", "verify"] {
+            cmd!(
+                shell,
+                "cargo build --quiet --package dunlin-protocol --target {target} --features {features}"
             )
             .run()?;
         }

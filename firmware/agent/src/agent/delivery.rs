@@ -13,7 +13,7 @@ const RESEND: u64 = 60_000;
 pub(super) struct Delivery {
     pub(super) status: OutboxStatus,
     sending: Sending,
-    /// When an acknowledgement came last, or sending began anew.
+    /// When an acknowledgement came last, sending began anew, or something came to be waited for.
     progress_at: u64,
     /// Sequence up to which the store is to forget.
     acknowledge: Option<u64>,
@@ -54,7 +54,11 @@ impl Delivery {
         self.announce();
     }
 
-    pub(super) fn pushed(&mut self, sequence: u64) {
+    pub(super) fn pushed(&mut self, sequence: u64, now: u64) {
+        if self.status.acknowledged.saturating_add(1) >= sequence {
+            // Nothing else waits, so that the wait begins with this one.
+            self.progress_at = now;
+        }
         self.status.next = sequence.saturating_add(1);
         if self.sending == Sending::Done {
             self.sending = Sending::Continue;
@@ -118,13 +122,10 @@ impl Delivery {
     }
 
     /// An item was sent, or there was none left.
-    pub(super) fn sent(&mut self, item: Option<u64>, now: u64) {
+    pub(super) fn sent(&mut self, item: Option<u64>) {
         self.sending = match item {
             Some(_) => Sending::Continue,
-            None => {
-                self.progress_at = now.max(self.progress_at);
-                Sending::Done
-            }
+            None => Sending::Done,
         };
     }
 

@@ -475,7 +475,7 @@ impl Agent {
             },
             Running::PushReason(id) => match completion {
                 Completion::Pushed(sequence) => {
-                    self.delivery.pushed(*sequence);
+                    self.delivery.pushed(*sequence, now);
                     self.clear_reason = Some(id);
                 }
                 _ => self.store_pause = now.saturating_add(STORE_PAUSE),
@@ -484,7 +484,7 @@ impl Agent {
             Running::ClearReason => self.clear_reason = None,
             Running::PushStarted | Running::PushClock | Running::PushRefusal => match completion {
                 Completion::Pushed(sequence) => {
-                    self.delivery.pushed(*sequence);
+                    self.delivery.pushed(*sequence, now);
                     match running {
                         Running::PushStarted => self.started = false,
                         Running::PushClock => self.clock_set = None,
@@ -495,7 +495,7 @@ impl Agent {
             },
             Running::PushReport => match completion {
                 Completion::Pushed(sequence) => {
-                    self.delivery.pushed(*sequence);
+                    self.delivery.pushed(*sequence, now);
                     let model = self.model();
                     self.telemetry.next_window(model, now);
                 }
@@ -507,7 +507,7 @@ impl Agent {
                 _ => self.store_pause = now.saturating_add(STORE_PAUSE),
             },
             Running::Item => match completion {
-                Completion::Item(item) => self.delivery.sent(*item, now),
+                Completion::Item(item) => self.delivery.sent(*item),
                 Completion::NotSent => self.publishing.failed(now),
                 _ => self.delivery.failed(now),
             },

@@ -173,9 +173,9 @@ impl<'m, F: NorFlash, P: Platform<F>> Device<'m, F, P> {
         &mut self.platform
     }
 
-    /// Gives flash and platform back.
-    pub fn into_parts(self) -> (F, P) {
-        (self.store.into_flash(), self.platform)
+    /// Gives back what it was started with.
+    pub fn into_parts(self) -> (F, P, Memory<'m>) {
+        (self.store.into_flash(), self.platform, self.memory)
     }
 
     async fn carry_out(&mut self, payload: &[u8], now: u64) -> Next {

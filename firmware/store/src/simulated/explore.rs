@@ -44,9 +44,20 @@ pub fn cuts(trace: &[Operation], density: Density) -> impl Iterator<Item = Cut> 
             let seed = number as u32 ^ bytes << 16;
             tears.extend((0..density.random).map(|round| Tear::Bits { bytes, seed: seed ^ round << 8 }));
         }
+        if operation.erases {
+            tears.push(Tear::Weak);
+        }
         tears.push(Tear::After { bytes: operation.length });
         tears.into_iter().map(move |tear| Cut { operation: number, tear }).collect::<Vec<_>>()
     })
+}
+
+/// Runs a future to its end or to where it waits; there it is dropped.
+pub fn poll<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
 }
 
 /// Runs a future that never waits, as those over a simulated flash.
@@ -54,9 +65,5 @@ pub fn cuts(trace: &[Operation], density: Density) -> impl Iterator<Item = Cut> 
 /// # Panics
 /// When the future waits.
 pub fn run<T>(future: impl Future<Output = T>) -> T {
-    let mut context = Context::from_waker(Waker::noop());
-    match pin!(future).poll(&mut context) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("a simulated flash never makes its caller wait"),
-    }
+    poll(future).expect("a simulated flash makes its caller wait only where it stalls")
 }

@@ -19,6 +19,8 @@ pub enum Tear {
         /// Number of bytes.
         bytes: u32,
     },
+    /// All of it as far as can be seen, but too weakly: what was erased takes no writes.
+    Weak,
     /// So many bytes, and some of the bits of the word behind them.
     Bits {
         /// Number of bytes.
@@ -33,6 +35,7 @@ impl Tear {
     pub(super) fn mask(self, index: usize, word: usize) -> u8 {
         match self {
             Tear::Before => 0,
+            Tear::Weak => u8::MAX,
             Tear::After { bytes } => u8::MAX * u8::from(index < bytes as usize),
             Tear::Bits { bytes, .. } if index < bytes as usize => u8::MAX,
             Tear::Bits { bytes, seed } if index / word <= bytes as usize / word => random(seed, index),
@@ -49,6 +52,7 @@ impl Tear {
     pub(super) fn reaches(self, word_start: usize, word: usize) -> Option<bool> {
         match self {
             Tear::Before => None,
+            Tear::Weak => Some(true),
             Tear::After { bytes } | Tear::Bits { bytes, .. } if bytes as usize >= word_start + word => {
                 Some(true)
             }
@@ -64,6 +68,8 @@ impl Tear {
 pub enum Fault {
     /// The driver reports that this operation failed; half of it was done.
     Operation(usize),
+    /// This operation does half of its work and never ends: its future is to be dropped. See [`poll`](super::poll).
+    Stall(usize),
     /// The driver reports that every write into this range fails; half of it is done.
     Program {
         /// Offset of the first byte.
@@ -96,7 +102,7 @@ impl Fault {
             Fault::Operation(failing) => failing == number,
             Fault::Program { from, to } => !erases && touches(from, to),
             Fault::Erase { from, to } => erases && touches(from, to),
-            Fault::StuckBits { .. } => false,
+            Fault::Stall(_) | Fault::StuckBits { .. } => false,
         }
     }
 }

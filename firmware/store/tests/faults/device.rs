@@ -1,7 +1,7 @@
 //! A small device: its flash, its models, and an agent that always goes on from what the store says.
 
 use dunlin_store::{
-    BlockSize, BootCause, Error, Install, Layout, Model, Progress, Release, Sizes, Store,
+    BlockSize, BootCause, Error, Install, Layout, Model, Progress, Release, Sizes, SlotId, Store,
     simulated::{Density, SimulatedError, SimulatedFlash, run},
 };
 use sha2::{Digest, Sha256};
@@ -146,14 +146,30 @@ pub fn running_first() -> Flash {
     flash
 }
 
-/// The slot that serves holds what the state says that it holds.
+/// A device that has gone from version 1 to version 2, so that it could return.
+pub fn running_second() -> Flash {
+    let mut store = open(running_first()).unwrap();
+    update(&mut store, &Blob::second(), |_| ()).unwrap();
+    assert!(store.state().previous().is_some());
+    let mut flash = store.into_flash();
+    flash.restart();
+    flash
+}
+
+/// A model serves, and each slot holds what the state says that it holds.
 pub fn check_active(store: &Store<Flash>, blobs: &[&Blob]) {
-    let slot = store.state().active().expect("a model serves");
-    let model = store.state().model(slot).expect("the active slot has a model");
-    let region = store.blob(slot).unwrap();
-    let bytes = &store.flash().bytes()[region.start as usize..region.end() as usize];
-    assert_eq!(<[u8; 32]>::from(Sha256::digest(bytes)), model.digest, "the active slot is damaged");
-    assert!(blobs.iter().any(|blob| blob.bytes == bytes));
+    for slot in [SlotId::A, SlotId::B] {
+        let serves = store.state().active() == Some(slot);
+        let Some(model) = store.state().model(slot) else {
+            assert!(!serves, "no model serves");
+            continue;
+        };
+        let region = store.blob(slot).unwrap();
+        let bytes = &store.flash().bytes()[region.start as usize..region.end() as usize];
+        assert_eq!(<[u8; 32]>::from(Sha256::digest(bytes)), model.digest, "slot {slot} is damaged");
+        assert!(!serves || blobs.iter().any(|blob| blob.bytes == bytes));
+    }
+    assert!(store.state().active().is_some());
 }
 
 /// Nothing that no flash allows was done.

@@ -1,8 +1,8 @@
 //! A flash that fails, without a cut.
 
 use dunlin_store::{
-    BootCause, Error, Part, SlotId,
-    simulated::{Fault, run},
+    BootCause, Error, Part, Progress, SlotId, Store,
+    simulated::{Fault, poll, run},
 };
 
 use crate::device::*;
@@ -30,6 +30,59 @@ fn install_survives_every_failure_of_an_operation() {
 }
 
 #[test]
+fn a_dropped_future_is_like_a_cut() {
+    let (first, second) = (Blob::first(), Blob::second());
+    let start = running_first();
+    let steps = |store: &mut Store<Flash>| -> bool {
+        // Whether all ended: each call of the store is a future of its own.
+        let mut ended = poll(store.push_event(b"before")).is_some();
+        ended &= poll(store.begin_boot(BootCause::Power)).is_some();
+        ended &= poll(store.push_report(&[1; 300])).is_some();
+        for _ in 0..16 {
+            ended &= poll(store.push_report(&[2; 30])).is_some();
+        }
+        ended &= poll(store.acknowledge(18)).is_some();
+        ended &= poll(store.begin_install(second.release.clone())).is_some();
+        if let Some(mut install) = store.resume_install().unwrap() {
+            loop {
+                match poll(store.step_install(&mut install)) {
+                    None => ended = false,
+                    Some(Ok(Progress::NeedIndex { offset, .. })) => {
+                        let bytes = &second.index[offset as usize..];
+                        ended &= poll(store.write_index(&mut install, offset, bytes)).is_some();
+                    }
+                    Some(Ok(Progress::NeedBlocks { first, missing })) => {
+                        let number = first + missing.trailing_zeros();
+                        let bytes = second.bytes.chunks(1024).nth(number as usize).unwrap();
+                        ended &= poll(store.write_block(&mut install, number, bytes)).is_some();
+                    }
+                    Some(Ok(Progress::Complete)) => break,
+                    Some(Ok(Progress::Working)) => {}
+                    Some(Err(error)) => panic!("{error}"),
+                }
+            }
+            ended &= poll(store.start_trial(&install, 0)).is_some();
+        }
+        ended
+    };
+    let mut store = open(start.clone()).unwrap();
+    assert!(steps(&mut store));
+    for stalled in 0..store.flash().trace().len() {
+        let mut flash = start.clone();
+        flash.fault(Fault::Stall(stalled));
+        let mut store = open(flash).unwrap();
+        assert!(!steps(&mut store), "operation {stalled}");
+        check_active(&store, &[&first, &second]);
+        update(&mut store, &second, |_| ()).unwrap();
+        check_active(&store, &[&second]);
+        run(store.push_event(b"after")).unwrap();
+        check_use(&store);
+        let state = store.state().clone();
+        assert_eq!(*open(store.into_flash()).unwrap().state(), state);
+    }
+}
+
+#[test]
 fn a_slot_that_is_worn_out_leaves_the_model_alone() {
     let (first, second) = (Blob::first(), Blob::second());
     let start = running_first();
@@ -53,15 +106,16 @@ fn a_slot_that_is_worn_out_leaves_the_model_alone() {
 #[test]
 fn stuck_bits_in_the_journal_are_noticed() {
     for byte in (0..2048).step_by(7) {
-        for zeros in [1, 0x80] {
+        // Bits that are always 1 look erased, and show only when they are written.
+        for (ones, zeros) in [(0, 0x80), (0x11, 0), (0xFF, 0)] {
             let mut flash = new_flash();
             let offset = layout(&flash).journal().start + byte;
-            flash.fault(Fault::StuckBits { offset, ones: 0, zeros });
+            flash.fault(Fault::StuckBits { offset, ones, zeros });
             let mut store = open(flash).unwrap();
             for boots in 1..40 {
                 run(store.begin_boot(BootCause::Power)).unwrap();
                 store = open(store.into_flash()).unwrap();
-                assert_eq!(store.state().boots(), boots, "bit {zeros:#x} of byte {byte}");
+                assert_eq!(store.state().boots(), boots, "bits {ones:#x} and {zeros:#x} of byte {byte}");
             }
         }
     }
@@ -105,6 +159,23 @@ fn any_content_of_the_flash_opens() {
         run(store.begin_boot(BootCause::Power)).unwrap();
         run(store.push_event(b"started")).unwrap();
         check_use(&store);
+    }
+}
+
+#[test]
+fn a_damaged_record_hides_none_behind_it() {
+    let mut store = open(new_flash()).unwrap();
+    let start = store.layout().journal().start as usize;
+    for _ in 0..4 {
+        run(store.begin_boot(BootCause::Power)).unwrap();
+    }
+    let flash = store.into_flash();
+    let end = flash.bytes()[..start + 2048].iter().rposition(|byte| *byte != 0xFF).unwrap() + 1;
+    let record = (end - start).div_ceil(4).next_multiple_of(8);
+    for byte in record..record * 3 {
+        let mut flash = flash.clone();
+        flash.bytes_mut()[start + byte] ^= 0x10;
+        assert_eq!(open(flash).unwrap().state().boots(), 4, "byte {byte}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! An update, cut everywhere.
 
 use dunlin_store::{
-    Error, Progress, Received, Refusal, State, Store,
+    Error, MappedSlot, Progress, Received, Refusal, State, Store,
     simulated::{Cut, cuts, run},
 };
 
@@ -98,6 +98,28 @@ fn first_install_on_an_empty_flash_survives_every_cut() {
         let mut store = open(flash).unwrap();
         update(&mut store, &first, |_| ()).unwrap();
         check_active(&store, &[&first]);
+        check_use(&store);
+    }
+}
+
+#[test]
+fn an_update_over_the_model_to_return_to_survives_every_cut() {
+    let start = running_second();
+    let (second, third) = (Blob::second(), Blob::new(3, noise(3, 4 * 1024 + 16)));
+    let mut store = open(start.clone()).unwrap();
+    update(&mut store, &third, |_| ()).unwrap();
+    let trace = store.into_flash().trace().to_vec();
+    for cut in cuts(&trace, sparse()) {
+        let mut flash = start.clone();
+        flash.cut(cut);
+        let mut store = open(flash).unwrap();
+        update(&mut store, &third, |_| ()).unwrap_err();
+        let mut flash = store.into_flash();
+        flash.restart();
+        let mut store = open(flash).unwrap();
+        check_active(&store, &[&second, &third]);
+        update(&mut store, &third, |store| check_active(store, &[&second, &third])).unwrap();
+        check_active(&store, &[&third]);
         check_use(&store);
     }
 }
@@ -238,6 +260,8 @@ fn a_blob_fits_to_the_byte() {
     assert_eq!(error, Some(Error::BlobTooLarge { needed: 12 * 1024, available: 10 * 1024 }));
     update(&mut store, &fits, |_| ()).unwrap();
     check_active(&store, &[&fits]);
+    let image = run(store.load(store.state().active().unwrap())).unwrap().unwrap();
+    assert!(image.bytes() == fits.bytes && image.bytes().as_ptr().align_offset(16) == 0);
     let digest = content_digest(&mut store);
     let expected = Sha256::new_with_prefix(&fits.bytes[..160]).chain_update(&fits.bytes[256..]);
     assert_eq!(digest, <[u8; 32]>::from(expected.finalize()));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dunlin_store::{
     Cursor, Error, ItemKind, Store,
-    simulated::{Fault, cuts, run},
+    simulated::{Density, Fault, cuts, run},
 };
 
 use crate::device::*;
@@ -127,7 +127,25 @@ fn traffic() -> Vec<Step> {
 
 #[test]
 fn outbox_survives_every_cut() {
-    let start = new_flash();
+    let count =
+        cut_everywhere(&new_flash(), Density { write_bytes: if is_full() { 1 } else { 3 }, ..density() });
+    println!("{count} cuts");
+}
+
+#[test]
+fn outbox_without_a_sector_survives_every_cut() {
+    for sector in 0..3 {
+        let mut flash = new_flash();
+        let start = layout(&flash).reports().start + sector * 2048;
+        flash.fault(Fault::Erase { from: start, to: start + 2048 });
+        flash.fault(Fault::Program { from: start, to: start + 2048 });
+        let count = cut_everywhere(&flash, sparse());
+        println!("{count} cuts without sector {sector}");
+    }
+}
+
+/// Cuts each step of the traffic everywhere, and goes on with some steps more. The number of cuts.
+fn cut_everywhere(start: &Flash, density: Density) -> usize {
     let mut ledger = Ledger::default();
     let mut store = open(start.clone()).unwrap();
     // What is known before each operation of the flash.
@@ -144,7 +162,7 @@ fn outbox_survives_every_cut() {
         let rest = &traffic()[number..];
         let mut whole = open_again(flash.clone());
         ledger.clone().step(&mut whole, rest[0]).unwrap();
-        for cut in cuts(whole.flash().trace(), density()) {
+        for cut in cuts(whole.flash().trace(), density) {
             let mut ledger = ledger.clone();
             let mut store = open_again(flash.clone());
             let mut flash = store.into_flash();
@@ -163,7 +181,7 @@ fn outbox_survives_every_cut() {
             count += 1;
         }
     }
-    println!("{count} cuts");
+    count
 }
 
 /// After a restart.
@@ -263,6 +281,34 @@ fn outbox_goes_on_without_a_sector() {
             ledger.check(&mut store, false);
         }
     }
+}
+
+#[test]
+fn an_acknowledgement_outlives_a_restart() {
+    let mut store = open(new_flash()).unwrap();
+    let mut last = 0;
+    for _ in 0..16 {
+        last = run(store.push_event(b"small")).unwrap();
+    }
+    run(store.acknowledge(last)).unwrap();
+    let mut store = open_again(store.into_flash());
+    assert_eq!((store.acknowledged(), store.next_sequence()), (last, last + 1));
+    assert_eq!(items(&mut store).len(), 0);
+    // Fewer than 16 wait for the next sector. Its opening says it.
+    let next = run(store.push_report(&[1; 900])).unwrap();
+    run(store.acknowledge(next)).unwrap();
+    for _ in 0..2 {
+        run(store.push_report(&[2; 900])).unwrap();
+    }
+    let mut store = open_again(store.into_flash());
+    assert_eq!(store.acknowledged(), next);
+    assert_eq!(items(&mut store).len(), 2);
+    // When all that was pushed is gone from the flash, the sequence goes on all the same.
+    for _ in 0..10 {
+        last = run(store.push_report(&[3; 900])).unwrap();
+        run(store.acknowledge(last)).unwrap();
+    }
+    assert_eq!(open_again(store.into_flash()).next_sequence(), last + 1);
 }
 
 #[test]
