@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dunlin_runtime::Model;
+use dunlin_runtime::format::TensorRecord;
 use thiserror::Error;
 
 use crate::input::{Sample, unquoted};
@@ -24,8 +25,8 @@ impl Features {
     /// What a blob says about its model.
     pub fn of(model: &Model<'_>) -> Features {
         let program = model.program();
-        let elements = program.input(0).and_then(|tensor| tensor.elements()).unwrap_or(0);
-        let outputs = program.output(0).and_then(|tensor| tensor.elements()).unwrap_or(0);
+        let elements = program.input(0).and_then(TensorRecord::elements).unwrap_or(0);
+        let outputs = program.output(0).and_then(TensorRecord::elements).unwrap_or(0);
         let manifest = model.manifest();
         let labels = |labels: &str| labels.lines().map(str::to_owned).collect::<Vec<_>>();
         let names =

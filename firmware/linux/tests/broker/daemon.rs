@@ -66,6 +66,17 @@ impl Daemon {
         process.wait().unwrap();
     }
 
+    /// Asks it to end, as systemd does.
+    pub fn terminate(&self) {
+        let process = self.process.as_ref().expect("it runs");
+        assert!(Command::new("kill").arg(process.id().to_string()).status().unwrap().success());
+    }
+
+    /// Waits for its end, and gives its exit code.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.process.take().expect("it runs").wait().unwrap().code()
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.process.as_mut().is_some_and(|process| process.try_wait().unwrap().is_none())

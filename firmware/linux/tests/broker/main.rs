@@ -4,3 +4,4 @@ mod access;
 mod daemon;
 mod packets;
 mod storage;
+mod systemd;

@@ -54,8 +54,14 @@ impl Field {
             "device.toml",
         ]);
         field.write("samples.csv", samples().as_bytes());
-        field.write("dunlind.toml", SETTINGS.as_bytes());
+        field.configure(REPLAY, TO_FILE);
         Some(field)
+    }
+
+    /// Where samples come from and predictions go, when the daemon starts next.
+    pub fn configure(&self, input: &str, output: &str) {
+        let text = format!("{SETTINGS}[input]\n{input}\n[output]\n{output}\n");
+        self.write("dunlind.toml", text.as_bytes());
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -182,12 +188,16 @@ state = "state"
 slot_bytes = 65536
 arena_bytes = 262144
 telemetry_period = 10
-[input]
+"#;
+
+const REPLAY: &str = r#"
 kind = "replay"
 path = "samples.csv"
 period = 0.02
 repeat = true
-[output]
+"#;
+
+const TO_FILE: &str = r#"
 kind = "file"
 path = "predictions.csv"
 "#;

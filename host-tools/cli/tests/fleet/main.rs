@@ -3,5 +3,6 @@
 #![cfg(unix)]
 
 mod field;
+mod inputs;
 mod updates;
 mod watching;
