@@ -1,9 +1,11 @@
 //! Makes trained models small, checks them and runs them on devices.
 
 mod blob_file;
+mod broker;
 mod commands;
 mod failure;
 mod inputs;
+mod key_file;
 mod output_file;
 mod progress;
 
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{compare, completions, convert, demo, device, inspect, run};
+use commands::{compare, completions, convert, demo, device, inspect, keys, ota, run, sign, watch};
 
 /// Makes trained models small, checks them and runs them on devices.
 #[derive(Parser)]
@@ -38,6 +40,11 @@ enum Command {
     Run(run::Arguments),
     Compare(compare::Arguments),
     Device(device::Arguments),
+    Keys(keys::Arguments),
+    Sign(sign::Arguments),
+    Verify(sign::VerifyArguments),
+    Watch(watch::Arguments),
+    Ota(ota::Arguments),
     Demo(demo::Arguments),
     Completions(completions::Arguments),
 }
@@ -50,6 +57,11 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Device(arguments) => device::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments),
+        Command::Verify(arguments) => sign::verify(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
+        Command::Ota(arguments) => ota::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     };

@@ -198,6 +198,7 @@ pub fn convert(
     let mut options = describe(request, &graph);
     described.add_to(&mut options);
     options.golden = golden(request.golden, &graph, Some(&samples))?;
+    name_features(&mut options, Some(&samples));
     let packed = pack(&graph, &options)?;
     seconds.pack += stopwatch.lap();
     let (layers, outputs) = measure(&float, &packed, &chosen, progress)?;
@@ -235,6 +236,7 @@ fn convert_as_is(
         seconds.calibrate = stopwatch.lap();
     }
     options.golden = golden(request.golden, &graph, samples.as_ref())?;
+    name_features(&mut options, samples.as_ref());
     let packed = pack(&graph, &options)?;
     seconds.pack += stopwatch.lap();
     let (layers, outputs) = (BTreeMap::new(), Vec::new());
@@ -262,6 +264,13 @@ fn describe(request: &Request, graph: &Graph) -> PackOptions {
         output.labels = request.labels.clone();
     }
     options
+}
+
+/// Features are known by the columns of the calibration, so that a device finds them in samples by name.
+fn name_features(options: &mut PackOptions, samples: Option<&Samples>) {
+    if let (Some(input), Some(samples)) = (options.inputs.first_mut(), samples) {
+        input.labels = samples.feature_names();
+    }
 }
 
 /// What the blob says about itself by calibration.

@@ -11,13 +11,14 @@ use dunlin_device::{BOARDS, Board, Cost, Options, Request, RunReport, Selection,
 use dunlin_runtime::format::TensorRecord;
 use dunlin_runtime::{Family, Model};
 
+use super::provision;
 use crate::blob_file::{BlobFile, parse_family};
 use crate::failure::Failure;
 use crate::inputs::{self, Outputs};
 use crate::output_file::OutputFile;
 use crate::progress::Waiting;
 
-/// Run blobs on boards.
+/// Run blobs on boards; provision devices.
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -28,6 +29,7 @@ pub struct Arguments {
 enum Command {
     Run(RunArguments),
     Build(BuildArguments),
+    Provision(provision::Arguments),
     /// Show the boards, what they have room for and how blobs run on them
     List,
 }
@@ -94,6 +96,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Run(arguments) => run_on_board(arguments),
         Command::Build(arguments) => build(arguments),
+        Command::Provision(arguments) => provision::run(arguments),
         Command::List => {
             print!("{}", boards());
             Ok(())

@@ -2,5 +2,6 @@
 
 mod damaged_blobs;
 mod dunlin;
+mod keys;
 mod refusals;
 mod results;

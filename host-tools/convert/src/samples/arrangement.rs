@@ -62,6 +62,19 @@ impl Samples {
         &self.file
     }
 
+    /// Names of the elements of a sample, in the order of the input; none if the file has no names.
+    pub fn feature_names(&self) -> Vec<String> {
+        let names = self.file.feature_names();
+        let is_one_line = |name: &String| !name.contains(['\n', '\r']);
+        if names.len() != self.sample_len || !names.iter().all(is_one_line) {
+            return Vec::new();
+        }
+        match &self.order {
+            Some(order) => order.iter().filter_map(|&place| names.get(place).cloned()).collect(),
+            None => names.to_vec(),
+        }
+    }
+
     /// Number of samples.
     pub fn count(&self) -> usize {
         self.file.count()
