@@ -33,9 +33,10 @@ impl<B: I2c> Application<B> {
     where
         B::Error: Debug,
     {
-        let ready = self.sensor.is_ready().and_then(|ready| {
-            if ready { self.sensor.read(self.sample).map(|()| true) } else { Ok(false) }
-        });
+        let ready = self
+            .sensor
+            .is_ready()
+            .and_then(|ready| if ready { self.sensor.read(self.sample).map(|()| true) } else { Ok(false) });
         match ready {
             Ok(true) => {}
             Ok(false) => return,

@@ -15,7 +15,9 @@ use minimq::{
 };
 use static_cell::ConstStaticCell;
 
-use crate::queues::{From, Happening, Incoming, LONGEST_RECEIVED, LONGEST_SENT, Network, Outgoing, To, Wanted};
+use crate::queues::{
+    From, Happening, Incoming, LONGEST_RECEIVED, LONGEST_SENT, Network, Outgoing, To, Wanted,
+};
 
 /// The broker drops a device after one and a half times of this without a word, in seconds.
 const KEEP_ALIVE: u16 = 30;

@@ -52,10 +52,8 @@ impl MappedSlot for Slot<'_> {
 impl Platform<Flash<'static>> for Board {
     async fn connect(&mut self, _: &Name, _: &Name, will: &[u8]) {
         self.connection = self.connection.wrapping_add(1);
-        self.wish.signal(Wanted {
-            connection: self.connection,
-            will: Vec::from_slice(will).unwrap_or_default(),
-        });
+        self.wish
+            .signal(Wanted { connection: self.connection, will: Vec::from_slice(will).unwrap_or_default() });
     }
 
     async fn subscribe(&mut self, _: &Name, _: &Name) -> Result<(), NotSent> {

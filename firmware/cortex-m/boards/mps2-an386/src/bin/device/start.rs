@@ -145,8 +145,9 @@ pub async fn device(
     let boot = Boot { cause, seed: ground.seed };
     let board = Board::new(wish, outgoing);
     let now = embassy_time::Instant::now().as_millis();
-    let device = Device::start(profile, ground.flash, ground.layout, board, Memory { arena, buffer }, boot, now)
-        .await
-        .map_err(NotStarted::Device)?;
+    let device =
+        Device::start(profile, ground.flash, ground.layout, board, Memory { arena, buffer }, boot, now)
+            .await
+            .map_err(NotStarted::Device)?;
     Ok((device, sample))
 }
