@@ -2,13 +2,12 @@
 
 use core::fmt::Debug;
 
-use dunlin_agent::{Device, PredictError, Values};
+use dunlin_agent::{PredictError, Values};
 use dunlin_protocol::ModelId;
 use embedded_hal::i2c::I2c;
-use mps2_an386::flash::Flash;
 use mps2_an386::sensor::Sensor;
 
-use crate::platform::Board;
+use crate::start::OnBoard;
 
 /// Outputs that are looked at.
 const OUTPUTS: usize = 16;
@@ -29,7 +28,7 @@ impl<B: I2c> Application<B> {
     }
 
     /// Predicts, if a sample is ready.
-    pub fn turn(&mut self, device: &mut Device<'_, Flash<'static>, Board>, now: u64)
+    pub fn turn(&mut self, device: &mut OnBoard, now: u64)
     where
         B::Error: Debug,
     {

@@ -11,6 +11,7 @@ use mps2_an386::network;
 use mps2_an386::sensor::Sensor;
 
 use crate::application::Application;
+use crate::platform::Board;
 use crate::queues::{self, Happening};
 use crate::start::{self, NotStarted};
 use crate::supervision::{self, Progress};
@@ -30,14 +31,15 @@ pub async fn run(spawner: Spawner, options: Options) {
 }
 
 async fn serve(spawner: Spawner, options: Options) -> Result<core::convert::Infallible, NotStarted> {
-    let ground = start::open().await?;
-    let (provisioning, seed) = (ground.provisioning, ground.seed);
+    let ground = start::open()?;
+    let provisioning = ground.provisioning;
     let (ours, network_ends) = queues::take();
-    let (mut incoming, wish) = (ours.incoming, ours.wish);
+    let (mut incoming, board) = (ours.incoming, Board::new(ours.wish, ours.outgoing));
     let sample_bytes = options.sample_bytes as usize;
-    let (mut device, sample) = start::device(ground, wish, ours.outgoing, sample_bytes).await?;
+    let (device, sample) = start::device(ground, board, sample_bytes).await?;
 
-    // A model is served without a network, too.
+    // A model is served without a network, too. Its port numbers begin elsewhere after each start.
+    let seed = start::seed(&provisioning.nonce, device.store().state().boots());
     match network::start(spawner, Some(broker::hardware_address(&provisioning.nonce)), seed) {
         Ok(stack) => spawn(spawner, broker::run(stack, provisioning, network_ends)),
         Err(error) => defmt::error!("{}", defmt::Display2Format(&error)),
@@ -48,7 +50,7 @@ async fn serve(spawner: Spawner, options: Options) -> Result<core::convert::Infa
         let next = device.poll(uptime()).await;
         supervision::note(Progress::Agent);
         if let Some(application) = &mut application {
-            application.turn(&mut device, uptime());
+            application.turn(device, uptime());
         }
         supervision::note(Progress::Application);
         let rest = async {

@@ -5,21 +5,21 @@ use core::fmt;
 use dunlin_agent::{Boot, Device, Memory, Profile, Provisioning, ProvisioningError, StartError};
 use dunlin_image::free_memory;
 use dunlin_protocol::message::ResetCause;
-use dunlin_protocol::{Digest, Text};
-use dunlin_store::{Error, Layout, LayoutError, Store};
+use dunlin_protocol::{Digest, Nonce, Text};
+use dunlin_store::{Layout, LayoutError};
 use mps2_an386::flash::{Flash, FlashError, FlashMemory};
 use mps2_an386::psram;
 use mps2_an386::reset::{self, Cause};
 use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::platform::Board;
-use crate::queues::{LONGEST_RECEIVED, Outgoing, To, Wish};
+use crate::queues::LONGEST_RECEIVED;
 
 /// Length of the flash in bytes. Its last sector holds the provisioning.
 const FLASH_BYTES: usize = 2 << 20;
 const SECTOR_BYTES: usize = 4096;
-/// What a stack of 16 KiB is.
-const STACK_BYTES: u32 = 16 * 1024;
+/// What `memory.x` leaves for the stack.
+const STACK_BYTES: u32 = 64 * 1024;
 /// Models run in memory from a multiple of this on.
 const ALIGNMENT: usize = 16;
 
@@ -32,8 +32,6 @@ pub enum NotStarted {
     Provisioning(ProvisioningError),
     /// The length of the slots.
     Layout(LayoutError),
-    /// What the flash holds.
-    Store(Error<FlashError>),
     /// The device.
     Device(StartError<FlashError>),
     /// Something that exists once was taken before.
@@ -46,12 +44,14 @@ impl fmt::Display for NotStarted {
             NotStarted::Flash(error) => error.fmt(f),
             NotStarted::Provisioning(error) => error.fmt(f),
             NotStarted::Layout(error) => error.fmt(f),
-            NotStarted::Store(error) => error.fmt(f),
             NotStarted::Device(error) => error.fmt(f),
             NotStarted::Started => f.write_str("the device was started before"),
         }
     }
 }
+
+/// The device on this board.
+pub type OnBoard = Device<'static, Flash<'static>, Board>;
 
 /// A flash that is opened, and what is known from it.
 pub struct Ground {
@@ -59,15 +59,13 @@ pub struct Ground {
     layout: Layout,
     /// What the device was given.
     pub provisioning: &'static Provisioning,
-    /// Different at each start of each device.
-    pub seed: u64,
 }
 
 /// Opens the flash and reads what the device was given.
 ///
 /// # Errors
 /// [`NotStarted`].
-pub async fn open() -> Result<Ground, NotStarted> {
+pub fn open() -> Result<Ground, NotStarted> {
     static MEMORY: StaticCell<FlashMemory<'static>> = StaticCell::new();
     static PROVISIONING: StaticCell<Provisioning> = StaticCell::new();
     let psram = psram::take().and_then(|psram| psram.get_mut(..FLASH_BYTES)).ok_or(NotStarted::Started)?;
@@ -86,15 +84,16 @@ pub async fn open() -> Result<Ground, NotStarted> {
         let (needed, available) = (u64::from(layout.bytes()), sector as usize);
         return Err(NotStarted::Layout(LayoutError::FlashTooSmall { needed, available }));
     }
-    // There is no source of random numbers: the nonce differs between devices, the count of boots between starts.
-    let store = Store::open(flash, layout).await.map_err(NotStarted::Store)?;
-    let boots = store.state().boots();
-    let mut bytes = [0; 36];
-    for (to, from) in bytes.iter_mut().zip(provisioning.nonce.0.iter().chain(&boots.to_le_bytes())) {
+    Ok(Ground { flash, layout, provisioning })
+}
+
+/// Where random numbers begin. There is no source of them: the nonce differs between devices, the count of boots between starts.
+pub fn seed(nonce: &Nonce, boots: u32) -> u64 {
+    let mut bytes = [0; 12];
+    for (to, from) in bytes.iter_mut().zip(nonce.0.iter().chain(&boots.to_le_bytes())) {
         *to = *from;
     }
-    let seed = Digest::of(&bytes).0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    Ok(Ground { flash: store.into_flash(), layout, provisioning, seed })
+    Digest::of(&bytes).0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 /// Starts the device, with all memory that is left but for a sample.
@@ -103,10 +102,10 @@ pub async fn open() -> Result<Ground, NotStarted> {
 /// [`NotStarted`].
 pub async fn device(
     ground: Ground,
-    wish: &'static Wish,
-    outgoing: To<Outgoing>,
+    board: Board,
     sample_bytes: usize,
-) -> Result<(Device<'static, Flash<'static>, Board>, &'static mut [u8]), NotStarted> {
+) -> Result<(&'static mut OnBoard, &'static mut [u8]), NotStarted> {
+    static DEVICE: StaticCell<OnBoard> = StaticCell::new();
     static BUFFER: ConstStaticCell<[u8; Memory::BUFFER_BYTES]> =
         ConstStaticCell::new([0; Memory::BUFFER_BYTES]);
     let buffer = BUFFER.try_take().ok_or(NotStarted::Started)?;
@@ -142,12 +141,12 @@ pub async fn device(
         telemetry_period: 10,
         ..Profile::new(fleet.clone(), device.clone(), *nonce, keys.clone())
     };
-    let boot = Boot { cause, seed: ground.seed };
-    let board = Board::new(wish, outgoing);
+    let boot = Boot { cause, seed: seed(nonce, 0) };
     let now = embassy_time::Instant::now().as_millis();
-    let device =
-        Device::start(profile, ground.flash, ground.layout, board, Memory { arena, buffer }, boot, now)
-            .await
-            .map_err(NotStarted::Device)?;
-    Ok((device, sample))
+    let memory = Memory { arena, buffer };
+    // Put where it stays at once: a device is long, and every place that it passes on its way takes as much of the stack.
+    match Device::start(profile, ground.flash, ground.layout, board, memory, boot, now).await {
+        Ok(device) => Ok((DEVICE.try_init(device).ok_or(NotStarted::Started)?, sample)),
+        Err(error) => Err(NotStarted::Device(error)),
+    }
 }
