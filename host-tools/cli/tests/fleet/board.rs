@@ -84,6 +84,26 @@ fn log(field: &Field) -> String {
 }
 
 #[test]
+fn boards_without_an_image_of_a_device_are_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |board: &str, reason: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_dunlin"))
+            .args(["flash", "--board", board])
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{board}: {errors}");
+        assert!(errors.contains(reason), "{board}: {errors}");
+    };
+    refused("nucleo", "the boards are mps2-an386, microbit");
+    refused("microbit", "`dunlin device run` runs blobs on it");
+    refused("raspberry-pi", "the daemon `dunlind` is the device");
+    refused("rp2040", "knows its budget only");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[test]
 fn an_emulated_board_serves_reports_and_takes_a_model_over_the_air() {
     if !Board::is_there() {
         return;
