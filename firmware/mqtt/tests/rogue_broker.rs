@@ -109,7 +109,7 @@ async fn refusals_are_told_in_words() {
     let (listener, broker) = listen().await;
     let refused = [0x20, 3, 0, 0x86, 0];
     let (_, result) = tokio::join!(accept(&listener, &refused), Connection::open(&broker, options()));
-    let error = result.err().expect("it is refused");
+    let error = result.expect_err("it is refused");
     assert!(matches!(&error, ConnectError::Refused(text) if text.contains("password")), "{error}");
 
     let silent = async {
@@ -120,7 +120,7 @@ async fn refusals_are_told_in_words() {
     assert!(matches!(result.err(), Some(ConnectError::Closed | ConnectError::Other(_))));
 
     drop(listener);
-    let error = Connection::open(&broker, options()).await.err().expect("nobody is there");
+    let error = Connection::open(&broker, options()).await.expect_err("nobody is there");
     assert!(matches!(error, ConnectError::Unreachable { .. }), "{error}");
 }
 

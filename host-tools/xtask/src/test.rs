@@ -14,6 +14,7 @@ pub fn run(shell: &Shell, host_only: bool) -> anyhow::Result<()> {
     if !host_only {
         tools::require(shell, tools::CORTEX_M)?;
         tools::require(shell, tools::AARCH64)?;
+        tools::require(shell, tools::MQTT)?;
         for target in ["thumbv7em-none-eabihf", "thumbv6m-none-eabi", "aarch64-unknown-linux-gnu"] {
             tools::require_target(shell, target)?;
         }

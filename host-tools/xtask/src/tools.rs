@@ -18,6 +18,12 @@ pub const AARCH64: &[Tool] = &[
 /// Emulator of the Cortex-M boards.
 pub const CORTEX_M: &[Tool] = &[Tool { program: "qemu-system-arm", packages: &["qemu-system-arm"] }];
 
+/// Broker that devices are tested against, and its command-line clients.
+pub const MQTT: &[Tool] = &[
+    Tool { program: "mosquitto", packages: &["mosquitto"] },
+    Tool { program: "mosquitto_sub", packages: &["mosquitto-clients"] },
+];
+
 /// Installs the tools that are missing.
 ///
 /// # Errors

@@ -97,13 +97,13 @@ fn a_foreign_certificate_is_refused() {
     let without = broker(&site.mosquitto.url(true), &site.ca(), None);
     block_on(async {
         for broker in [&foreign, &unknown, &without] {
-            let refused = connect(broker, "stranger", "#", None).await.err().expect("it is refused");
+            let refused = connect(broker, "stranger", "#", None).await.expect_err("it is refused");
             assert!(matches!(refused, ConnectError::Identity(_) | ConnectError::Closed), "{refused}");
             assert!(refused.to_string().contains("client certificate"), "{refused}");
         }
         // The other way round: a broker that the fleet's authority does not know gets nothing of a device.
         std::fs::write(site.ca(), stranger.certificate()).unwrap();
-        let refused = connect(&site.known("pump-1"), "pump-1", "#", None).await.err().expect("it is refused");
+        let refused = connect(&site.known("pump-1"), "pump-1", "#", None).await.expect_err("it is refused");
         assert!(matches!(refused, ConnectError::Certificate(_)), "{refused}");
         std::fs::write(site.ca(), site.authority.certificate()).unwrap();
         connect(&site.known("pump-1"), "pump-1", "#", None).await.expect("the right certificate is accepted");
@@ -118,7 +118,7 @@ fn a_foreign_certificate_is_refused() {
 fn a_certificate_not_yet_valid_is_named_as_the_cause() {
     let Some(site) = Site::new(Validity::Later) else { return };
     block_on(async {
-        let refused = connect(&site.known("pump-1"), "pump-1", "#", None).await.err().expect("it is refused");
+        let refused = connect(&site.known("pump-1"), "pump-1", "#", None).await.expect_err("it is refused");
         assert!(
             matches!(refused, ConnectError::Time(CertificateTime::NotYet { from: 4_102_444_800, .. })),
             "{refused:?}"
@@ -135,7 +135,7 @@ fn a_certificate_not_yet_valid_is_named_as_the_cause() {
 
     let Some(site) = Site::new(Validity::Formerly) else { return };
     block_on(async {
-        let refused = connect(&site.known("pump-1"), "pump-1", "#", None).await.err().expect("it is refused");
+        let refused = connect(&site.known("pump-1"), "pump-1", "#", None).await.expect_err("it is refused");
         assert!(matches!(refused, ConnectError::Time(CertificateTime::NoLonger { .. })), "{refused:?}");
     });
 }

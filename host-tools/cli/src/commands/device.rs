@@ -29,7 +29,7 @@ pub struct Arguments {
 enum Command {
     Run(RunArguments),
     Build(BuildArguments),
-    Provision(provision::Arguments),
+    Provision(Box<provision::Arguments>),
     /// Show the boards, what they have room for and how blobs run on them
     List,
 }

@@ -113,13 +113,31 @@ impl Field {
 
     /// Starts `dunlind`.
     pub fn start_daemon(&mut self) {
+        self.start_daemon_through(Command::new(daemon_program()));
+    }
+
+    /// Starts `dunlind` where its state directory may only be read. `false` if this system lets nobody arrange that.
+    pub fn start_daemon_reading_only(&mut self) -> bool {
+        let unshare = || {
+            let mut command = Command::new("unshare");
+            command.args(["--user", "--map-root-user", "--mount"]);
+            command
+        };
+        if !unshare().arg("true").status().is_ok_and(|status| status.success()) {
+            eprintln!("skipped: `unshare --user --map-root-user --mount` is not allowed here");
+            return false;
+        }
+        let mounts = "mount --bind state state && mount -o remount,bind,ro state && exec \"$@\"";
+        let mut program = unshare();
+        program.args(["sh", "-c", mounts, "sh"]).arg(daemon_program());
+        self.start_daemon_through(program);
+        true
+    }
+
+    fn start_daemon_through(&mut self, mut program: Command) {
         let log = File::options().append(true).create(true).open(self.path("dunlind.log")).unwrap();
-        let daemon = Command::new(daemon_program())
-            .args(["--config", "dunlind.toml"])
-            .current_dir(&self.folder)
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let daemon =
+            program.args(["--config", "dunlind.toml"]).current_dir(&self.folder).stderr(log).spawn().unwrap();
         self.daemon = Some(daemon);
     }
 

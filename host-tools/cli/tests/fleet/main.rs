@@ -5,5 +5,6 @@
 mod board;
 mod field;
 mod inputs;
+mod storage;
 mod updates;
 mod watching;

@@ -120,13 +120,13 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> anyhow::Result<()> {
         println!("{}", section.text);
         sections.push(section);
     }
+    if arguments.write || arguments.only.is_empty() && !arguments.is_about_figures() {
+        document::write(shell, &sections, &Part::HEADINGS)?;
+    }
     let figures = sections.iter().flat_map(|section| section.figures.clone()).collect();
     if let Some(reason) = &arguments.accept {
         baseline.accept(&figures, reason);
         return baseline.write(shell);
-    }
-    if arguments.write || arguments.only.is_empty() && !arguments.is_about_figures() {
-        document::write(shell, &sections, &Part::HEADINGS)?;
     }
     let comparison = baseline.compare(&figures);
     println!("{comparison}");

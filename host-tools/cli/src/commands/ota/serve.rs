@@ -59,7 +59,7 @@ pub async fn serve(
                     .help("use a client that its access rules let write to dunlin/1/<fleet>/+/down/+"));
             }
             Ok(Ok(Incoming::Message(received))) => {
-                handle(offer, &connection, &mut targets, &mut progress, &received).await
+                handle(offer, &connection, &mut targets, &mut progress, &received).await;
             }
             Ok(Err(lost @ Lost::Subscription(_))) => return Err(Failure::new(lost.to_string())),
             Ok(Err(lost)) => {
@@ -141,7 +141,7 @@ async fn handle(
         Change::Offer => send(offer, connection, &topic.device, Kind::Release, offer.payload).await,
         Change::State(state) => progress.state(&topic.device, &state, targets.counts()),
         Change::Gone => {
-            progress.say(&format!("{} is offline; it gets the release when it comes back", topic.device))
+            progress.say(&format!("{} is offline; it gets the release when it comes back", topic.device));
         }
         Change::None => {}
     }
@@ -214,7 +214,10 @@ impl Shown {
             self.bar.set_position(u64::from(*held));
         }
         let quiet = matches!(state, UpdateState::Downloading { held, total, .. } if held != total)
-            || matches!(state, UpdateState::Trial { .. } | UpdateState::Shadow { .. });
+            || matches!(
+                state,
+                UpdateState::Trial { inferences: 1.., .. } | UpdateState::Shadow { compared: 1.., .. }
+            );
         if quiet {
             self.bar.set_message(if self.several { String::new() } else { state.to_string() });
         } else {
