@@ -30,6 +30,7 @@ mod device;
 mod event;
 mod platform;
 mod profile;
+mod provisioning;
 mod random;
 mod telemetry;
 mod values;
@@ -40,4 +41,5 @@ pub use device::{Device, Memory, Next, PredictError, Predicted, StartError, sche
 pub use event::{Boot, Completion, Counts, Event, Inference, OutboxStatus};
 pub use platform::{NotSent, Platform};
 pub use profile::Profile;
+pub use provisioning::{Credentials, Provisioning, ProvisioningError};
 pub use values::Values;

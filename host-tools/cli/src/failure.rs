@@ -167,7 +167,12 @@ impl From<dunlin_runtime::Error> for Failure {
 
 impl From<DeviceError> for Failure {
     fn from(error: DeviceError) -> Failure {
-        let usage = matches!(error, DeviceError::UnknownBoard { .. } | DeviceError::BudgetOnly { .. });
+        let usage = matches!(
+            error,
+            DeviceError::UnknownBoard { .. }
+                | DeviceError::BudgetOnly { .. }
+                | DeviceError::NoDeviceImage { .. }
+        );
         let failure = Failure::new(error.to_string());
         if usage {
             failure.help("`dunlin device list` shows the boards").code(Code::Unsupported)

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{compare, completions, convert, demo, device, inspect, keys, ota, run, sign, watch};
+use commands::{compare, completions, convert, demo, device, flash, inspect, keys, ota, run, sign, watch};
 
 /// Makes trained models small, checks them and runs them on devices.
 #[derive(Parser)]
@@ -40,6 +40,7 @@ enum Command {
     Run(run::Arguments),
     Compare(compare::Arguments),
     Device(device::Arguments),
+    Flash(flash::Arguments),
     Keys(keys::Arguments),
     Sign(sign::Arguments),
     Verify(sign::VerifyArguments),
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Device(arguments) => device::run(&arguments),
+        Command::Flash(arguments) => flash::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Verify(arguments) => sign::verify(&arguments),

@@ -78,6 +78,22 @@ pub fn build_program(board: &Board, name: &str, features: &[&str]) -> Result<Pat
     Ok(target_dir.join(target).join("release").join(name))
 }
 
+/// Builds the image of a device: one that serves, reports about it and takes updates over the air. Returns where it is.
+///
+/// # Errors
+/// As [`build`], and [`DeviceError::NoDeviceImage`].
+pub fn build_device(board: &Board) -> Result<PathBuf, DeviceError> {
+    let instead = match board.name {
+        "mps2-an386" => return build_program(board, "device", &["device", "dunlin-runtime/default"]),
+        "raspberry-pi" | "aarch64" | "host" => {
+            "on Linux the daemon `dunlind` is the device; copy it and its configuration there, `firmware/linux` says how"
+        }
+        "microbit" => "`dunlin device run` runs blobs on it",
+        _ => "Dunlin knows its budget only",
+    };
+    Err(DeviceError::NoDeviceImage { board: board.name, instead })
+}
+
 /// Runs cargo, undisturbed by variables that are meant for another build.
 fn finish(board: &Board, cargo: &mut Command) -> Result<(), DeviceError> {
     for variable in FOREIGN {

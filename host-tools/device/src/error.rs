@@ -55,6 +55,20 @@ pub enum DeviceError {
         /// What cargo printed.
         output: String,
     },
+    /// The flash of a device could not be written.
+    #[error("the flash of the device could not be written: {reason}")]
+    Flash {
+        /// Why.
+        reason: String,
+    },
+    /// No image of this board is a device: one that serves, reports and takes updates.
+    #[error("board `{board}` has no image of a device: {instead}")]
+    NoDeviceImage {
+        /// The board.
+        board: &'static str,
+        /// What there is.
+        instead: &'static str,
+    },
     /// The blob is longer than the part of the board's memory that is for it.
     #[error("the blob has {bytes} bytes, board `{board}` has {room} for one")]
     BlobTooLong {

@@ -15,6 +15,7 @@
 mod board;
 mod build;
 mod counter;
+mod data_flash;
 mod emulator;
 mod error;
 mod log;
@@ -25,8 +26,9 @@ mod selection;
 mod sizes;
 
 pub use board::{BOARDS, Board, Subject};
-pub use build::{build, build_program, build_selected, runtime_flash};
+pub use build::{build, build_device, build_program, build_selected, runtime_flash};
 pub use counter::{Count, Counts};
+pub use data_flash::{SLOT_BYTES, has_flash, write_flash};
 pub use dunlin_harness::Options;
 pub use emulator::{Emulation, Emulator, Time};
 pub use error::DeviceError;

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod convert;
 pub mod demo;
 pub mod device;
+pub mod flash;
 pub mod inspect;
 pub mod keys;
 mod live_digits;

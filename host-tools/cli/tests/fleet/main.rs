@@ -1,7 +1,8 @@
-//! The command line, `dunlind` and a real Mosquitto together.
+//! The command line, `dunlind`, an emulated board and a real Mosquitto together.
 
 #![cfg(unix)]
 
+mod board;
 mod field;
 mod inputs;
 mod storage;

@@ -84,7 +84,7 @@ fn what_is_not_permitted_is_refused_in_words() {
 }
 
 /// The same model under another name, with the right digest and no signature.
-fn renamed(blob: &[u8]) -> Vec<u8> {
+pub fn renamed(blob: &[u8]) -> Vec<u8> {
     let mut blob = blob.to_vec();
     let name = blob.windows(6).rposition(|bytes| bytes == b"digits").unwrap();
     blob[name..name + 6].copy_from_slice(b"figure");
@@ -95,7 +95,7 @@ fn renamed(blob: &[u8]) -> Vec<u8> {
 }
 
 /// How many blocks of blobs were sent so far.
-fn blocks_sent(field: &Field) -> usize {
+pub fn blocks_sent(field: &Field) -> usize {
     let is_data = |block: &Value| block["part"] == "Blob" && block["data"]["Data"].is_u64();
     field.seen("block").iter().filter(|object| is_data(&object["message"])).count()
 }

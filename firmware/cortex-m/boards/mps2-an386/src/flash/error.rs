@@ -15,6 +15,8 @@ pub enum FlashError {
     NotErased(u32),
     /// These bytes, from the first offset to before the second, are being read in place or being written.
     InUse(u32, u32),
+    /// Another driver writes this flash.
+    SecondDriver,
     /// More parts are being read in place than are kept track of.
     TooManyMapped,
     /// The file has this many bytes, more than the flash.
@@ -52,6 +54,7 @@ impl fmt::Display for FlashError {
             FlashError::InUse(from, to) => {
                 write!(f, "the flash from {from:#x} to {to:#x} is in use: release it first")
             }
+            FlashError::SecondDriver => f.write_str("another driver writes the flash: use that one"),
             FlashError::TooManyMapped => f.write_str("too many parts of the flash are read in place"),
             FlashError::TooLong(bytes) => {
                 write!(f, "the file of the flash has {bytes} bytes, more than the flash: take another file")

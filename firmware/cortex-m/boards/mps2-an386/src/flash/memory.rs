@@ -14,6 +14,8 @@ const MAPPED: usize = 4;
 pub struct FlashMemory<'m> {
     cells: &'m [Cell<u8>],
     uses: RefCell<Uses>,
+    /// Whether a driver exists: the first one writes, others do not.
+    driven: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,8 @@ impl<'m> FlashMemory<'m> {
     /// The flash in this memory.
     pub(super) fn new(memory: &'m mut [u8]) -> Self {
         let uses = Uses { mapped: [const { None }; MAPPED], written: None };
-        FlashMemory { cells: Cell::from_mut(memory).as_slice_of_cells(), uses: RefCell::new(uses) }
+        let cells = Cell::from_mut(memory).as_slice_of_cells();
+        FlashMemory { cells, uses: RefCell::new(uses), driven: Cell::new(false) }
     }
 
     /// Length in bytes.
@@ -68,6 +71,21 @@ impl<'m> FlashMemory<'m> {
             places.find(|(_, place)| place.is_none()).ok_or(FlashError::TooManyMapped)?;
         *place = Some(range.clone());
         Ok(Mapped { memory: self, range, use_index })
+    }
+
+    /// `true` the first time, for the one driver that writes.
+    pub(super) fn take_writing(&self) -> bool {
+        !self.driven.replace(true)
+    }
+
+    /// The bytes from `offset` on.
+    ///
+    /// # Safety
+    /// Nobody writes them while they are borrowed.
+    pub(super) unsafe fn bytes(&self, offset: u32, length: usize) -> Result<&[u8], FlashError> {
+        let cells = self.cells.get(self.range(offset, length)?).ok_or(FlashError::OutOfBounds)?;
+        // SAFETY: cells are laid out as what they hold; the caller vouches for the rest.
+        Ok(unsafe { slice::from_raw_parts(cells.as_ptr().cast(), cells.len()) })
     }
 
     /// Copies the bytes from `offset` on.

@@ -27,6 +27,7 @@ const SLICE: usize = 1024;
 pub struct Flash<'m> {
     file: File,
     memory: &'m FlashMemory<'m>,
+    writes: bool,
 }
 
 impl<'m> FlashMemory<'m> {
@@ -58,12 +59,27 @@ impl<'m> FlashMemory<'m> {
 }
 
 impl<'m> Flash<'m> {
-    /// The driver of what [`FlashMemory::open`] has opened.
+    /// The driver of what [`FlashMemory::open`] has opened. A second one for the same memory only reads.
     pub fn new(memory: &'m FlashMemory<'m>, file: File) -> Self {
-        Flash { file, memory }
+        Flash { file, memory, writes: memory.take_writing() }
+    }
+
+    /// The bytes from `offset` on, in place. Nothing is written while they are borrowed.
+    ///
+    /// # Errors
+    /// [`FlashError::OutOfBounds`], or [`FlashError::SecondDriver`] of a driver that does not write, as another one does.
+    pub fn bytes(&self, offset: u32, length: usize) -> Result<&[u8], FlashError> {
+        if !self.writes {
+            return Err(FlashError::SecondDriver);
+        }
+        // SAFETY: only this driver writes, and not while it is borrowed.
+        unsafe { self.memory.bytes(offset, length) }
     }
 
     fn check(&self, offset: u32, length: usize, unit: usize) -> Result<(), FlashError> {
+        if !self.writes {
+            return Err(FlashError::SecondDriver);
+        }
         if !(offset as usize).is_multiple_of(unit) || !length.is_multiple_of(unit) {
             return Err(FlashError::NotAligned);
         }
