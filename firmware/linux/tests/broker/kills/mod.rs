@@ -21,7 +21,7 @@ use fleet::Fleet;
 use models::Offer;
 use samples::Samples;
 
-/// Kills without a wish for more: one in each phase.
+/// Kills without a wish for more, as many as there are phases to aim at.
 const KILLS: u32 = 6;
 /// The broker is ended after each kill of this number.
 const BROKER_ENDS: u32 = 5;
