@@ -28,8 +28,9 @@ pub fn text(outcome: &Outcome, whole: bool, kills: u32) -> String {
     let _ = writeln!(
         text,
         "{total} faults ({extent}; {kills} kills wanted), {passed} of {} tests passed.\n\n\
-         Each point is one fault in a course of its own, or one of many in it where links are bad. Held means: a valid model served, the fleet \
-         was told what is so, and what came next succeeded.\n",
+         Each point is one fault in a course of its own, or one of many in it where links are bad. Held means, for the store: the state is the \
+         old or the new one, the active slot is whole, nothing is lost that is not counted, and what comes next succeeds; for agent and \
+         `dunlind`: a valid model serves, the fleet is told how the update ends, and the next one succeeds.\n",
         outcome.tests.len()
     );
     text += "| part | course | fault | points | in the phases | verdict |\n|---|---|---|---:|---|---|\n";

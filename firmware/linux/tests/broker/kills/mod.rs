@@ -21,7 +21,7 @@ use fleet::Fleet;
 use models::Offer;
 use samples::Samples;
 
-/// Kills without a wish for more: one in each phase.
+/// Kills without a wish for more, as many as there are phases to aim at.
 const KILLS: u32 = 6;
 /// The broker is ended after each kill of this number.
 const BROKER_ENDS: u32 = 5;
@@ -152,31 +152,30 @@ async fn drive_into(
     };
     fleet.offer(offer).await;
     let reaches = move |fleet: &Fleet| rank(phase(fleet.state)) >= rank(target);
-    let mut microseconds = |most: usize| Duration::from_micros(random.below(most) as u64);
+    let microseconds = |random: &mut Random, most| Duration::from_micros(random.below(most) as u64);
     match target {
         "offered" | "downloading" | "trial" => {
             assert!(fleet.work(PATIENCE, reaches).await, "{target} is not reached");
-            let delay = microseconds(if target == "trial" { 900_000 } else { 100_000 });
+            let delay = microseconds(random, if target == "trial" { 900_000 } else { 100_000 });
             fleet.work(delay, |_| false).await;
         }
         _ => {
             let downloads = |fleet: &Fleet| rank(phase(fleet.state)) >= rank("downloading");
             assert!(fleet.work(PATIENCE, downloads).await, "the download does not begin");
-            // Moments that the phase is let go on.
-            let mut left = None;
+            // Moments that the phase is let go on; the check of a blob lasts few.
+            let mut left = random.below(if target == "verifying" { 3 } else { 8 });
             loop {
                 daemon.signal(Signal::STOP);
                 fleet.work(DELIVERY, |_| false).await;
                 if reaches(fleet) {
-                    let left = left.get_or_insert_with(|| microseconds(8).as_micros());
-                    if *left == 0 || phase(fleet.state) != target {
+                    if left == 0 || phase(fleet.state) != target {
                         return;
                     }
-                    *left -= 1;
+                    left -= 1;
                 }
                 daemon.signal(Signal::CONT);
                 // A timer of the runtime would take a millisecond at least.
-                std::thread::sleep(microseconds(600));
+                std::thread::sleep(microseconds(random, 600));
             }
         }
     }
